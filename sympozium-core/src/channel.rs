@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
 /// The chat platforms of the contract (`channels[].type`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelKind {
     /// Telegram.

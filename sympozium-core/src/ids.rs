@@ -21,7 +21,11 @@ pub struct InvalidId {
 
 impl InvalidId {
     fn new(what: &'static str, text: &str, rule: &'static str) -> Self {
-        Self { what, text: text.chars().take(80).collect(), rule }
+        Self {
+            what,
+            text: text.chars().take(80).collect(),
+            rule,
+        }
     }
 }
 
@@ -157,7 +161,9 @@ impl fmt::Display for RunUid {
 impl FromStr for RunUid {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        Uuid::parse_str(text).map(Self).map_err(|_| InvalidId::new("run UID", text, "a UUID"))
+        Uuid::parse_str(text)
+            .map(Self)
+            .map_err(|_| InvalidId::new("run UID", text, "a UUID"))
     }
 }
 
@@ -198,8 +204,18 @@ mod tests {
     #[test]
     fn names_are_dns_labels_of_bounded_length() {
         for (text, ok) in [
-            ("a", true), ("a-b", true), ("0a", true), ("", false), ("-a", false), ("a-", false), ("A", false), ("a.b", false),
-            ("a_b", false), ("ä", false), ("a/b", false), ("..", false),
+            ("a", true),
+            ("a-b", true),
+            ("0a", true),
+            ("", false),
+            ("-a", false),
+            ("a-", false),
+            ("A", false),
+            ("a.b", false),
+            ("a_b", false),
+            ("ä", false),
+            ("a/b", false),
+            ("..", false),
         ] {
             assert_eq!(RunName::new(text).is_ok(), ok, "{text:?}");
         }
@@ -211,6 +227,9 @@ mod tests {
     #[test]
     fn serde_refuses_what_new_refuses() {
         assert!(serde_json::from_str::<PackName>("\"../x\"").is_err());
-        assert_eq!(serde_json::from_str::<PackName>("\"k8s-ops\"").unwrap().as_str(), "k8s-ops");
+        assert_eq!(
+            serde_json::from_str::<PackName>("\"k8s-ops\"").unwrap().as_str(),
+            "k8s-ops"
+        );
     }
 }

@@ -14,9 +14,17 @@
 //! | How do the containers of a run talk to each other and to the gateway? | [`ipc`], [`gateway`] |
 //! | How do parts of an installation talk? | [`bus`] |
 
+pub mod auth;
+pub mod bus;
 pub mod channel;
 pub mod chat;
 pub mod error;
+pub mod gateway;
 pub mod ids;
 pub mod llm;
+pub mod memory;
+pub mod policy;
+pub mod run;
+pub mod skill;
+pub mod store;
 pub mod tool;

@@ -36,7 +36,9 @@ pub trait LlmProvider: Send + Sync {
         while let Some(event) = stream.next().await {
             answer.push(&event?);
         }
-        answer.finish().ok_or(LlmError::Interrupted { detail: "the stream ended before the answer was complete".to_owned() })
+        answer.finish().ok_or(LlmError::Interrupted {
+            detail: "the stream ended before the answer was complete".to_owned(),
+        })
     }
 }
 
@@ -53,7 +55,11 @@ pub struct Capabilities {
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { tools: true, thinking: false, context_window: None }
+        Self {
+            tools: true,
+            thinking: false,
+            context_window: None,
+        }
     }
 }
 
@@ -156,7 +162,12 @@ pub enum LlmError {
 impl Classify for LlmError {
     fn retry(&self) -> Retry {
         match self {
-            Self::RateLimited { after: Some(after), .. } | Self::Unavailable { after: Some(after), .. } => Retry::After(*after),
+            Self::RateLimited {
+                after: Some(after), ..
+            }
+            | Self::Unavailable {
+                after: Some(after), ..
+            } => Retry::After(*after),
             Self::RateLimited { after: None, .. }
             | Self::Unavailable { after: None, .. }
             | Self::Connect { .. }

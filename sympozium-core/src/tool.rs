@@ -38,7 +38,11 @@ pub trait Tool: Send + Sync + 'static {
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// Does it. Has to stop soon after `ctx.cancel` is cancelled.
-    fn call(&self, ctx: &ToolContext, args: Self::Args) -> impl Future<Output = Result<ToolOutput, Self::Error>> + Send;
+    fn call(
+        &self,
+        ctx: &ToolContext,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<ToolOutput, Self::Error>> + Send;
 }
 
 /// What a tool knows about the call.
@@ -68,12 +72,18 @@ pub struct ToolOutput {
 impl ToolOutput {
     /// A success.
     pub fn text(content: impl Into<String>) -> Self {
-        Self { content: content.into(), is_error: false }
+        Self {
+            content: content.into(),
+            is_error: false,
+        }
     }
 
     /// A failure.
     pub fn error(content: impl Into<String>) -> Self {
-        Self { content: content.into(), is_error: true }
+        Self {
+            content: content.into(),
+            is_error: true,
+        }
     }
 }
 
@@ -96,22 +106,29 @@ struct Erased<T> {
 #[async_trait]
 impl<T: Tool> DynTool for Erased<T> {
     fn spec(&self) -> ToolSpec {
-        let mut parameters = schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().with(|s| {
-            s.inline_subschemas = true;
-            s.meta_schema = None;
-        }))
-        .into_root_schema_for::<T::Args>()
-        .to_value();
+        let mut parameters =
+            schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12().with(|s| {
+                s.inline_subschemas = true;
+                s.meta_schema = None;
+            }))
+            .into_root_schema_for::<T::Args>()
+            .to_value();
         if let Some(object) = parameters.as_object_mut() {
             object.remove("title");
         }
-        ToolSpec { name: self.name.clone(), description: T::DESCRIPTION.to_owned(), parameters }
+        ToolSpec {
+            name: self.name.clone(),
+            description: T::DESCRIPTION.to_owned(),
+            parameters,
+        }
     }
 
     async fn invoke(&self, ctx: &ToolContext, arguments: Value) -> ToolOutput {
         let args = match serde_json::from_value::<T::Args>(arguments) {
             Ok(args) => args,
-            Err(error) => return ToolOutput::error(format!("The arguments do not fit the tool's schema: {error}.")),
+            Err(error) => {
+                return ToolOutput::error(format!("The arguments do not fit the tool's schema: {error}."));
+            }
         };
         match self.tool.call(ctx, args).await {
             Ok(output) => output,
@@ -141,7 +158,10 @@ pub struct ToolSet {
 impl ToolSet {
     /// Adds a typed tool.
     pub fn add<T: Tool>(&mut self, tool: T) -> Result<(), ToolSetError> {
-        self.add_dyn(Arc::new(Erased { tool, name: ToolName::new(T::NAME)? }))
+        self.add_dyn(Arc::new(Erased {
+            tool,
+            name: ToolName::new(T::NAME)?,
+        }))
     }
 
     /// Adds an erased tool.

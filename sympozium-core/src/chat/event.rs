@@ -112,7 +112,11 @@ pub enum ChatEvent {
 enum Partial {
     Text(String),
     Thinking(Thinking),
-    Call { id: CallId, name: ToolName, json: String },
+    Call {
+        id: CallId,
+        name: ToolName,
+        json: String,
+    },
 }
 
 /// Builds a [`ChatResponse`] from events.
@@ -130,12 +134,24 @@ impl Accumulator {
     pub fn push(&mut self, event: &ChatEvent) {
         match event {
             ChatEvent::TextDelta { index, text } => {
-                if let Partial::Text(all) = self.parts.entry(*index).or_insert_with(|| Partial::Text(String::new())) {
+                if let Partial::Text(all) = self
+                    .parts
+                    .entry(*index)
+                    .or_insert_with(|| Partial::Text(String::new()))
+                {
                     all.push_str(text);
                 }
             }
-            ChatEvent::ThinkingDelta { index, text, signature, redacted } => {
-                let part = self.parts.entry(*index).or_insert_with(|| Partial::Thinking(Thinking::default()));
+            ChatEvent::ThinkingDelta {
+                index,
+                text,
+                signature,
+                redacted,
+            } => {
+                let part = self
+                    .parts
+                    .entry(*index)
+                    .or_insert_with(|| Partial::Thinking(Thinking::default()));
                 if let Partial::Thinking(all) = part {
                     all.text.push_str(text);
                     append(&mut all.signature, signature.as_deref());
@@ -143,9 +159,11 @@ impl Accumulator {
                 }
             }
             ChatEvent::ToolCallStart { index, id, name } => {
-                self.parts
-                    .entry(*index)
-                    .or_insert_with(|| Partial::Call { id: id.clone(), name: name.clone(), json: String::new() });
+                self.parts.entry(*index).or_insert_with(|| Partial::Call {
+                    id: id.clone(),
+                    name: name.clone(),
+                    json: String::new(),
+                });
             }
             ChatEvent::ToolCallDelta { index, arguments } => {
                 if let Some(Partial::Call { json, .. }) = self.parts.get_mut(index) {
@@ -163,14 +181,31 @@ impl Accumulator {
 
     /// The text so far (for showing, or for a stream that broke).
     pub fn text(&self) -> String {
-        self.parts.values().filter_map(|p| if let Partial::Text(text) = p { Some(text.as_str()) } else { None }).collect()
+        self.parts
+            .values()
+            .filter_map(|p| {
+                if let Partial::Text(text) = p {
+                    Some(text.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// The finished answer; `None` when the stream ended before [`ChatEvent::Done`].
     pub fn finish(self) -> Option<ChatResponse> {
         let (finish, usage, model) = self.done?;
         let parts = self.parts.into_values().map(whole).collect();
-        Some(ChatResponse { message: Message { role: Role::Assistant, parts }, finish, usage, model })
+        Some(ChatResponse {
+            message: Message {
+                role: Role::Assistant,
+                parts,
+            },
+            finish,
+            usage,
+            model,
+        })
     }
 }
 
@@ -184,7 +219,11 @@ fn whole(part: Partial) -> Part {
     match part {
         Partial::Text(text) => Part::Text { text },
         Partial::Thinking(thinking) => Part::Thinking(thinking),
-        Partial::Call { id, name, json } => Part::ToolCall(ToolCall { id, name, arguments: parse_arguments(json) }),
+        Partial::Call { id, name, json } => Part::ToolCall(ToolCall {
+            id,
+            name,
+            arguments: parse_arguments(json),
+        }),
     }
 }
 
@@ -212,28 +251,53 @@ mod tests {
         };
         let mut acc = Accumulator::default();
         for event in [
-            ChatEvent::TextDelta { index: 0, text: "a".into() },
+            ChatEvent::TextDelta {
+                index: 0,
+                text: "a".into(),
+            },
             call(1),
             call(2),
-            ChatEvent::ToolCallDelta { index: 2, arguments: "{\"path\":".into() },
-            ChatEvent::ToolCallDelta { index: 1, arguments: "not json".into() },
-            ChatEvent::ToolCallDelta { index: 2, arguments: "\"x\"}".into() },
-            ChatEvent::TextDelta { index: 0, text: "b".into() },
+            ChatEvent::ToolCallDelta {
+                index: 2,
+                arguments: "{\"path\":".into(),
+            },
+            ChatEvent::ToolCallDelta {
+                index: 1,
+                arguments: "not json".into(),
+            },
+            ChatEvent::ToolCallDelta {
+                index: 2,
+                arguments: "\"x\"}".into(),
+            },
+            ChatEvent::TextDelta {
+                index: 0,
+                text: "b".into(),
+            },
         ] {
             acc.push(&event);
         }
         assert!(!acc.is_done());
-        acc.push(&ChatEvent::Done { finish: FinishReason::ToolCalls, usage: None, model: None });
+        acc.push(&ChatEvent::Done {
+            finish: FinishReason::ToolCalls,
+            usage: None,
+            model: None,
+        });
         let message = acc.finish().unwrap().message;
         assert_eq!(message.text(), "ab");
         let arguments: Vec<_> = message.tool_calls().map(|c| c.arguments.clone()).collect();
-        assert_eq!(arguments, [Value::String("not json".into()), serde_json::json!({"path": "x"})]);
+        assert_eq!(
+            arguments,
+            [Value::String("not json".into()), serde_json::json!({"path": "x"})]
+        );
     }
 
     #[test]
     fn a_stream_without_done_is_no_answer() {
         let mut acc = Accumulator::default();
-        acc.push(&ChatEvent::TextDelta { index: 0, text: "half".into() });
+        acc.push(&ChatEvent::TextDelta {
+            index: 0,
+            text: "half".into(),
+        });
         assert_eq!(acc.text(), "half");
         assert!(acc.finish().is_none());
     }

@@ -28,32 +28,62 @@ pub struct Message {
 impl Message {
     /// A user's message of one text.
     pub fn user(text: impl Into<String>) -> Self {
-        Self { role: Role::User, parts: vec![Part::Text { text: text.into() }] }
+        Self {
+            role: Role::User,
+            parts: vec![Part::Text { text: text.into() }],
+        }
     }
 
     /// A model's message of one text.
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self { role: Role::Assistant, parts: vec![Part::Text { text: text.into() }] }
+        Self {
+            role: Role::Assistant,
+            parts: vec![Part::Text { text: text.into() }],
+        }
     }
 
     /// The answers to a turn's tool calls, in the order of the calls.
     pub fn tool_results(results: Vec<ToolResult>) -> Self {
-        Self { role: Role::User, parts: results.into_iter().map(Part::ToolResult).collect() }
+        Self {
+            role: Role::User,
+            parts: results.into_iter().map(Part::ToolResult).collect(),
+        }
     }
 
     /// All text parts, joined.
     pub fn text(&self) -> String {
-        self.parts.iter().filter_map(|p| if let Part::Text { text } = p { Some(text.as_str()) } else { None }).collect()
+        self.parts
+            .iter()
+            .filter_map(|p| {
+                if let Part::Text { text } = p {
+                    Some(text.as_str())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// The tool calls in it, in order.
     pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
-        self.parts.iter().filter_map(|p| if let Part::ToolCall(call) = p { Some(call) } else { None })
+        self.parts.iter().filter_map(|p| {
+            if let Part::ToolCall(call) = p {
+                Some(call)
+            } else {
+                None
+            }
+        })
     }
 
     /// The tool results in it, in order.
     pub fn results(&self) -> impl Iterator<Item = &ToolResult> {
-        self.parts.iter().filter_map(|p| if let Part::ToolResult(result) = p { Some(result) } else { None })
+        self.parts.iter().filter_map(|p| {
+            if let Part::ToolResult(result) = p {
+                Some(result)
+            } else {
+                None
+            }
+        })
     }
 }
 

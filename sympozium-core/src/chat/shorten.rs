@@ -39,9 +39,15 @@ fn shortened(text: &str, keep: usize) -> Option<String> {
         return None;
     }
     let end = (0..=keep).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    let short = format!("{}\n[older output shortened from {} bytes]", text.get(..end)?, text.len());
+    let short = format!(
+        "{}\n[older output shortened from {} bytes]",
+        text.get(..end)?,
+        text.len()
+    );
     // A text that already ends in our own note is left alone, so that a repetition changes nothing.
-    let again = text.rsplit_once('\n').is_some_and(|(_, last)| last.starts_with("[older output shortened from "));
+    let again = text
+        .rsplit_once('\n')
+        .is_some_and(|(_, last)| last.starts_with("[older output shortened from "));
     (!again && short.len() < text.len()).then_some(short)
 }
 
@@ -50,7 +56,11 @@ fn shortened(text: &str, keep: usize) -> Option<String> {
 ///
 /// A run that was killed leaves calls without results at its end; they are taken out, the words around them stay.
 pub fn well_formed(messages: Vec<Message>) -> Vec<Message> {
-    let answered: BTreeSet<_> = messages.iter().flat_map(Message::results).map(|r| r.id.clone()).collect();
+    let answered: BTreeSet<_> = messages
+        .iter()
+        .flat_map(Message::results)
+        .map(|r| r.id.clone())
+        .collect();
     let mut asked = BTreeSet::new();
     let mut kept = Vec::with_capacity(messages.len());
     for mut message in messages {
@@ -60,7 +70,10 @@ pub fn well_formed(messages: Vec<Message>) -> Vec<Message> {
             Part::Text { .. } | Part::Thinking(_) => true,
         });
         let starts_wrong = kept.is_empty() && message.role == Role::Assistant;
-        let says_something = message.parts.iter().any(|part| !matches!(part, Part::Thinking(_)));
+        let says_something = message
+            .parts
+            .iter()
+            .any(|part| !matches!(part, Part::Thinking(_)));
         if says_something && !starts_wrong {
             kept.push(message);
         }
@@ -83,27 +96,46 @@ mod tests {
     }
 
     fn result(id: &str, content: &str) -> ToolResult {
-        ToolResult { id: CallId::new(id).unwrap(), content: content.to_owned(), is_error: false }
+        ToolResult {
+            id: CallId::new(id).unwrap(),
+            content: content.to_owned(),
+            is_error: false,
+        }
     }
 
     #[test]
     fn old_output_is_shortened_once_and_new_output_never() {
         let long = "ä".repeat(200);
-        let mut messages = vec![Message::tool_results(vec![result("a", &long)]), Message::tool_results(vec![result("b", &long)])];
+        let mut messages = vec![
+            Message::tool_results(vec![result("a", &long)]),
+            Message::tool_results(vec![result("b", &long)]),
+        ];
         let rule = Shorten { before: 1, keep: 33 };
         assert!(shorten_tool_output(&mut messages, rule) > 0);
         let once = messages.clone();
         assert_eq!(shorten_tool_output(&mut messages, rule), 0);
         assert_eq!(messages, once);
         assert_eq!(messages[1].results().next().unwrap().content, long);
-        assert!(messages[0].results().next().unwrap().content.starts_with(&"ä".repeat(16)));
+        assert!(
+            messages[0]
+                .results()
+                .next()
+                .unwrap()
+                .content
+                .starts_with(&"ä".repeat(16))
+        );
     }
 
     #[test]
     fn a_killed_runs_open_calls_are_taken_out() {
-        let assistant = |parts| Message { role: Role::Assistant, parts };
+        let assistant = |parts| Message {
+            role: Role::Assistant,
+            parts,
+        };
         let messages = vec![
-            assistant(vec![Part::Text { text: "orphan".into() }]),
+            assistant(vec![Part::Text {
+                text: "orphan".into(),
+            }]),
             Message::user("go"),
             assistant(vec![call("a"), call("b")]),
             Message::tool_results(vec![result("a", "1"), result("b", "2"), result("z", "3")]),

@@ -1,0 +1,12 @@
+//! A run: what it is to be ([`RunPlan`]), where it stands ([`RunPhase`]), and who makes it happen ([`RunExecutor`]).
+
+mod executor;
+mod plan;
+mod result;
+
+pub use executor::{ExecError, Observed, RunExecutor, RunPhase};
+pub use plan::{
+    Cleanup, ForeignAgent, Limits, MemoryPlan, ModelPlan, Parent, ReplyTo, RunPlan, RunRef, SandboxPlan,
+    SubagentLimits,
+};
+pub use result::{AgentResult, LimitHit, ResultMetrics, ResultStatus};
