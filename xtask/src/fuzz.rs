@@ -149,6 +149,10 @@ fn run_target(name: &str, programs: &Path, seconds: u32) -> anyhow::Result<Count
     let corpus = repo::root().join("fuzz/corpus").join(name);
     let artifacts = repo::root().join("fuzz/artifacts").join(name);
     let found = repo::target_dir().join("fuzz/found").join(name);
+    // What an earlier run found would make this one depend on it.
+    if found.exists() {
+        std::fs::remove_dir_all(&found).with_context(|| format!("empty {}", found.display()))?;
+    }
     for dir in [&artifacts, &found] {
         std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
     }
