@@ -156,10 +156,11 @@ fn run_stage(name: &str, command: &mut Command, count: impl FnOnce(&str) -> Coun
         ),
         Err(error) => (Counts::FAILED, format!("{error:#}")),
     };
-    let verdict = if counts.failed > 0 {
-        format!("FAILED ({counts})")
+    let word = if counts.failed > 0 { "FAILED" } else { "ok" };
+    let verdict = if counts == Counts::default() {
+        word.to_owned()
     } else {
-        format!("ok ({counts})")
+        format!("{word} ({counts})")
     };
     stage::line(name, start.elapsed(), &verdict);
     if counts.failed > 0 {
