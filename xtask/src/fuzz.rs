@@ -186,7 +186,13 @@ fn run_target(name: &str, programs: &Path, seconds: u32) -> anyhow::Result<Count
     if finished.success {
         return Ok(Counts::PASSED);
     }
-    println!("{}", finished.output.trim_end());
+    // Lines with a number sign are the fuzzer's progress.
+    let told: Vec<&str> = finished
+        .output
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .collect();
+    println!("{}", told.join("\n"));
     Ok(Counts::FAILED)
 }
 

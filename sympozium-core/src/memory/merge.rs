@@ -108,6 +108,8 @@ fn union(current: &str, update: &str, base: &str) -> String {
         }
         text.push_str(line);
     }
+    // As after reading it back: blanks inside a text may mean a line break, at its end they mean nothing.
+    text.truncate(text.trim_end().len());
     text
 }
 

@@ -14,7 +14,10 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
         bail!("`lint` takes no arguments, but got {arg:?}");
     }
     let mut stages = Stages::default();
-    stages.command("formatting", &mut repo::cargo(&["fmt", "--all", "--check"]));
+    stages.command(
+        "formatting",
+        &mut repo::cargo(&["fmt", "--all", "--check", "--", "--color", "never"]),
+    );
     stages.check("text rules", || report(text::forbidden));
     stages.check("file sizes", || report(text::too_long));
     stages.command(
