@@ -13,5 +13,5 @@ lint: ## Check formatting, clippy, documentation and the rules for text.
 manifests: ## Write config/crd from the Rust types.
 	cargo xtask manifests
 
-run: ## Run the first example of the README: an agent with real tools and a scripted model.
-	cargo run --release --bin sympozium -- run --provider scripted --script examples/first-run/script.yaml
+run: ## Run the first command of the README: an agent with real tools and a scripted model.
+	cargo run --release --bin sympozium -- run --provider scripted --script examples/scripted/first-run.yaml --workspace examples/data/orders "Which customer spent the most? Write a report."
