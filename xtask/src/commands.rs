@@ -85,7 +85,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Command> {
 pub(crate) fn list() -> String {
     let row = |command: &Command| {
         let call = format!("{} {}", command.name, command.arguments);
-        format!("  {call:<28}{}\n", command.about)
+        format!("  {call:<31}{}\n", command.about)
     };
     let rows: Vec<String> = COMMANDS.iter().map(row).collect();
     format!("cargo xtask <command>\n\n{}", rows.concat())

@@ -1,6 +1,6 @@
 //! Finds programs, and installs them by apt where that is possible: on Debian and its children, as root.
 //!
-//! Never touches anything but system packages. Entry: [`apt`].
+//! Beside packages it only writes the file that keeps a second PostgreSQL from starting. Entry: [`apt`].
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
