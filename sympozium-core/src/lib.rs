@@ -29,4 +29,6 @@ pub mod policy;
 pub mod run;
 pub mod skill;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tool;
