@@ -48,4 +48,4 @@ mod fakes;
 mod suites;
 
 pub use fakes::{FailingStore, FakeAnswer, FakeProvider, RecordingChannel, StaticAuth, StaticSkills};
-pub use suites::{audit_log, ledger, memory_store, session_store, step_log};
+pub use suites::{audit_log, event_bus, ledger, memory_store, session_store, step_log};

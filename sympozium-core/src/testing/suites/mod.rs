@@ -5,12 +5,14 @@
 )]
 
 mod audit;
+mod bus;
 mod ledger;
 mod memory;
 mod sessions;
 mod steps;
 
 pub use audit::audit_log;
+pub use bus::event_bus;
 pub use ledger::ledger;
 pub use memory::memory_store;
 pub use sessions::session_store;
