@@ -32,6 +32,8 @@ pub mod policy;
 pub mod run;
 pub mod skill;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tool;
 #[cfg(all(unix, feature = "toolbox"))]
 pub mod toolbox;

@@ -3,9 +3,11 @@
 //! Delivery is at least once. A consumer acknowledges after it has acted, and acts so that a repetition changes nothing.
 
 mod envelope;
+mod in_memory;
 mod topic;
 
 pub use envelope::{Envelope, EnvelopeError, Source};
+pub use in_memory::{BusLimits, DeadLetter, InMemoryBus};
 pub use topic::{StreamKind, Subject, SubjectError, Topic};
 
 use crate::error::{BoxError, Classify, Retry};

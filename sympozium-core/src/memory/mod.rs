@@ -1,8 +1,15 @@
 //! What an instance remembers from run to run: one Markdown text, merged by section, capped in size.
 
+#[cfg(feature = "ipc")]
+mod file;
+mod in_memory;
 mod markers;
 mod merge;
+mod version;
 
+#[cfg(feature = "ipc")]
+pub use file::FileMemories;
+pub use in_memory::InMemoryMemories;
 pub use markers::{END, Extracted, START, extract, instruction};
 pub use merge::{Merged, merge};
 

@@ -50,7 +50,8 @@ pub trait AuditLog: Send + Sync {
     /// Adds an entry at the end. Repeating it (same id) changes nothing.
     async fn append(&self, record: &AuditRecord) -> Result<(), StoreError>;
 
-    /// A run's entries in the order in which they were added, at most `limit` of them.
+    /// A run's entries in the order in which they were added, at most `limit` of them (from 1;
+    /// [`MAX_PAGE`](super::MAX_PAGE) at a time). Entries that are added meanwhile come at the end.
     async fn read(
         &self,
         run: RunUid,

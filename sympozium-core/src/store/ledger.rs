@@ -127,7 +127,9 @@ pub enum Reserve {
 /// gateway, a stream without usage) stays charged in full: budgets can be under-used, never overshot.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Charges all accounts in one transaction, or none. Repeating a granted reservation charges nothing more.
+    /// Charges all accounts in one transaction, or none. Repeating a granted reservation charges nothing more, and
+    /// with another amount or other accounts it is a [`StoreError::Conflict`]. An account that several charges name is
+    /// charged once, within all of their limits. Amounts above `i64::MAX` are [`StoreError::Invalid`]; sums stop there.
     async fn reserve(&self, reservation: &Reservation, now: Timestamp) -> Result<Reserve, StoreError>;
 
     /// Replaces a reservation by what was really used. Repeating it changes nothing; `NotFound` for an unknown id.

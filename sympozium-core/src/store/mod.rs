@@ -4,12 +4,21 @@
 //! tests, and one conformance suite (`testing`) that all of them pass. Time is always the caller's: stores take `now`.
 
 mod audit;
+mod charge;
+mod in_memory;
 mod ledger;
+mod page;
+mod search;
 mod session;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod sql;
 mod steps;
 
 pub use audit::{AuditKind, AuditLog, AuditRecord};
+pub use in_memory::InMemoryStore;
 pub use ledger::{Account, Amount, Charge, Ledger, Reservation, Reserve, Scope, Window};
+pub use page::MAX_PAGE;
+pub use search::MAX_SEARCH_CHARS;
 pub use session::{Page, Session, SessionFilter, SessionId, SessionStore, Turn};
 pub use steps::{Begin, StepClaim, StepKey, StepLog, StepRecord};
 
@@ -42,6 +51,15 @@ pub enum StoreError {
         /// What was asked for, with its key.
         what: String,
     },
+    /// What was asked can't be done by any store: a cursor of another list, a number too large to record, a database of
+    /// another program.
+    #[error("{step}: {detail}")]
+    Invalid {
+        /// What was being done.
+        step: &'static str,
+        /// What is wrong, and what would be right.
+        detail: String,
+    },
     /// What is stored can't be understood.
     #[error("{what} in the store is not readable")]
     Corrupt {
@@ -57,7 +75,9 @@ impl Classify for StoreError {
     fn retry(&self) -> Retry {
         match self {
             Self::Unavailable { .. } => Retry::Backoff,
-            Self::Conflict { .. } | Self::NotFound { .. } | Self::Corrupt { .. } => Retry::Never,
+            Self::Conflict { .. } | Self::NotFound { .. } | Self::Invalid { .. } | Self::Corrupt { .. } => {
+                Retry::Never
+            }
         }
     }
 
@@ -66,6 +86,7 @@ impl Classify for StoreError {
             Self::Unavailable { .. } => "store-unavailable",
             Self::Conflict { .. } => "conflict",
             Self::NotFound { .. } => "not-found",
+            Self::Invalid { .. } => "invalid",
             Self::Corrupt { .. } => "corrupt",
         }
     }

@@ -99,10 +99,11 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<Session, StoreError>;
 
     /// Adds turns. A turn that is already there with the same run, index and message is skipped; with another message
-    /// it is a [`StoreError::Conflict`] and nothing is added.
+    /// it is a [`StoreError::Conflict`] and nothing is added. `NotFound` when there is no such session.
     async fn append(&self, id: SessionId, turns: &[Turn]) -> Result<(), StoreError>;
 
-    /// The turns in the order in which they were added, at most `limit` of them.
+    /// The turns in the order in which they were added, at most `limit` of them (from 1; [`MAX_PAGE`](super::MAX_PAGE)
+    /// at a time). Turns that are added meanwhile come at the end. `NotFound` when there is no such session.
     async fn transcript(
         &self,
         id: SessionId,
@@ -110,7 +111,8 @@ pub trait SessionStore: Send + Sync {
         limit: u32,
     ) -> Result<Page<Turn>, StoreError>;
 
-    /// Sessions, most recently used first, at most `limit` of them.
+    /// Sessions, most recently used first, at most `limit` of them (from 1; [`MAX_PAGE`](super::MAX_PAGE) at a time).
+    /// One that is used meanwhile moves to the front, and never comes twice.
     async fn list(
         &self,
         filter: &SessionFilter,
@@ -120,4 +122,22 @@ pub trait SessionStore: Send + Sync {
 
     /// Removes a session and its turns. `NotFound` when there is none.
     async fn delete(&self, id: SessionId) -> Result<(), StoreError>;
+}
+
+/// Why an unknown session can't be used.
+pub(super) fn no_session(id: SessionId) -> StoreError {
+    StoreError::NotFound {
+        what: format!("session {id}"),
+    }
+}
+
+/// Why a turn can't be added whose place holds another message.
+pub(super) fn other_message(turn: &Turn) -> StoreError {
+    StoreError::Conflict {
+        step: "append turns",
+        detail: format!(
+            "turn {} of run {} is there with another message",
+            turn.index, turn.run
+        ),
+    }
 }

@@ -52,8 +52,9 @@ pub trait StepLog: Send + Sync {
     /// Claims a step, or says what is known of it. Atomic. A step in flight whose lease has ended is claimed anew.
     async fn begin(&self, claim: &StepClaim) -> Result<Begin, StoreError>;
 
-    /// Records the answer. Repeating it with the same answer is fine; `Conflict` if `owner` no longer holds the step
-    /// and another answer stands there.
+    /// Records the answer. Repeating it with the same answer is fine, whoever does it. `Conflict` if another answer
+    /// stands there, or if `owner` no longer holds the step: it was taken over, and may since have been given up and
+    /// begun again with another request. `NotFound` if nobody holds it.
     async fn finish(
         &self,
         key: &StepKey,
@@ -82,4 +83,27 @@ pub struct StepClaim {
     pub now: Timestamp,
     /// Until when the claim holds.
     pub lease_until: Timestamp,
+}
+
+/// Why a step can't be finished that nobody began.
+pub(super) fn no_step(key: &StepKey) -> StoreError {
+    StoreError::NotFound {
+        what: format!("step {} of run {}", key.step, key.run),
+    }
+}
+
+/// Why a step can't be finished that has another answer.
+pub(super) fn other_answer(key: &StepKey) -> StoreError {
+    StoreError::Conflict {
+        step: "finish a step",
+        detail: format!("step {} of run {} has another answer", key.step, key.run),
+    }
+}
+
+/// Why a step can't be finished by one who lost it.
+pub(super) fn lost_step(key: &StepKey) -> StoreError {
+    StoreError::Conflict {
+        step: "finish a step",
+        detail: format!("step {} of run {} was taken over", key.step, key.run),
+    }
 }

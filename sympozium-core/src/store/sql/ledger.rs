@@ -1,0 +1,172 @@
+//! [`Ledger`] in SQL.
+//!
+//! Accounts are locked in the order of their keys, always after the reservation, so that no two transactions ever wait
+//! for each other.
+
+use super::connection::{Row, Transaction, args};
+use super::{SqlStore, json};
+use crate::store::charge::{self, Holdings};
+use crate::store::{Account, Amount, Ledger, Reservation, Reserve, StoreError};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+#[async_trait]
+impl Ledger for SqlStore {
+    async fn reserve(&self, reservation: &Reservation, now: Timestamp) -> Result<Reserve, StoreError> {
+        charge::check_amount("reserve", reservation.amount)?;
+        let keys = charge::account_keys(reservation);
+        let mut tx = self.database.begin("reserve").await?;
+        if !insert(&mut tx, reservation, &keys, now).await? {
+            let same = is_repetition(&mut tx, reservation, &keys).await?;
+            tx.rollback().await?;
+            return if same {
+                Ok(Reserve::Granted)
+            } else {
+                Err(charge::other_reservation(reservation))
+            };
+        }
+        let held = lock(&mut tx, &keys).await?;
+        match charge::charge(reservation, &held) {
+            Ok(after) => {
+                write(&mut tx, &after).await?;
+                tx.commit().await?;
+                Ok(Reserve::Granted)
+            }
+            Err((charge, held)) => {
+                tx.rollback().await?;
+                Ok(Reserve::Exhausted { charge, held })
+            }
+        }
+    }
+
+    async fn settle(&self, id: Uuid, used: Amount, now: Timestamp) -> Result<(), StoreError> {
+        charge::check_amount("settle", used)?;
+        let mut tx = self.database.begin("settle").await?;
+        // The condition is what makes a repetition change nothing; the row stays locked until the end.
+        let row = tx
+            .fetch_optional(
+                "UPDATE ledger_reservations SET used_tokens = $2, used_micro_usd = $3, settled_at = $4 \
+                 WHERE id = $1 AND settled_at IS NULL RETURNING accounts, tokens, micro_usd",
+                args![
+                    id,
+                    stored(used.tokens),
+                    stored(used.micro_usd),
+                    now.as_microsecond()
+                ],
+            )
+            .await?;
+        let Some(row) = row else {
+            let known = tx
+                .fetch_optional("SELECT tokens FROM ledger_reservations WHERE id = $1", args![id])
+                .await?
+                .is_some();
+            tx.rollback().await?;
+            return if known {
+                Ok(())
+            } else {
+                Err(charge::no_reservation(id))
+            };
+        };
+        let keys: Vec<String> = json::from_text(&row.text(0)?, || format!("reservation {id}"))?;
+        let reserved = amount(&row, 1)?;
+        let after = lock(&mut tx, &keys)
+            .await?
+            .into_iter()
+            .map(|(key, held)| (key, charge::settle(held, reserved, used)))
+            .collect();
+        write(&mut tx, &after).await?;
+        tx.commit().await
+    }
+
+    async fn held(&self, account: &Account) -> Result<Amount, StoreError> {
+        let rows = self
+            .database
+            .fetch(
+                "read an account",
+                "SELECT tokens, micro_usd FROM ledger_accounts WHERE account = $1",
+                args![charge::account_key(account)],
+            )
+            .await?;
+        rows.first()
+            .map_or_else(|| Ok(Amount::default()), |row| amount(row, 0))
+    }
+}
+
+/// Records the reservation; false when its id is taken. Waits while another transaction is about to take it.
+async fn insert(
+    tx: &mut Transaction,
+    reservation: &Reservation,
+    keys: &[String],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let inserted = tx
+        .execute(
+            "INSERT INTO ledger_reservations (id, accounts, tokens, micro_usd, reserved_at) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO NOTHING",
+            args![
+                reservation.id,
+                json::to_text("reserve", &keys)?,
+                stored(reservation.amount.tokens),
+                stored(reservation.amount.micro_usd),
+                now.as_microsecond()
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
+}
+
+async fn is_repetition(
+    tx: &mut Transaction,
+    reservation: &Reservation,
+    keys: &[String],
+) -> Result<bool, StoreError> {
+    let row = tx
+        .fetch_optional(
+            "SELECT accounts, tokens, micro_usd FROM ledger_reservations WHERE id = $1",
+            args![reservation.id],
+        )
+        .await?
+        .ok_or_else(|| charge::no_reservation(reservation.id))?;
+    Ok(amount(&row, 1)? == reservation.amount && row.text(0)? == json::to_text("reserve", &keys)?)
+}
+
+/// Locks accounts until the transaction ends, and says what they hold. Makes those that are missing.
+async fn lock(tx: &mut Transaction, keys: &[String]) -> Result<Holdings, StoreError> {
+    let mut held = Holdings::new();
+    for key in keys {
+        let row = tx
+            .fetch_optional(
+                "INSERT INTO ledger_accounts (account, tokens, micro_usd) VALUES ($1, 0, 0) \
+                 ON CONFLICT (account) DO UPDATE SET tokens = ledger_accounts.tokens RETURNING tokens, micro_usd",
+                args![key.as_str()],
+            )
+            .await?;
+        let amount = row.map_or_else(|| Ok(Amount::default()), |row| amount(&row, 0))?;
+        held.insert(key.clone(), amount);
+    }
+    Ok(held)
+}
+
+async fn write(tx: &mut Transaction, after: &Holdings) -> Result<(), StoreError> {
+    for (key, amount) in after {
+        tx.execute(
+            "UPDATE ledger_accounts SET tokens = $2, micro_usd = $3 WHERE account = $1",
+            args![key.as_str(), stored(amount.tokens), stored(amount.micro_usd)],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// A number that was checked to fit ([`charge::check_amount`]; sums stop there too).
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn amount(row: &Row, first: usize) -> Result<Amount, StoreError> {
+    Ok(Amount {
+        tokens: json::unsigned(row.int(first)?)?,
+        micro_usd: json::unsigned(row.int(first + 1)?)?,
+    })
+}
