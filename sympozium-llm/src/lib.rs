@@ -1,1 +1,3 @@
-//! x
+//! Everything around a model: providers, the agent loop, the built-in tools, and the gateway that holds the keys.
+
+pub mod agent;
