@@ -108,6 +108,8 @@ fn union(current: &str, update: &str, base: &str) -> String {
         }
         text.push_str(line);
     }
+    // As after reading it back: blanks inside a text may mean a line break, at its end they mean nothing.
+    text.truncate(text.trim_end().len());
     text
 }
 
@@ -129,7 +131,8 @@ fn sections(text: &str) -> Vec<Section<'_>> {
     let mut heading = None;
     let mut body: Vec<&str> = Vec::new();
     let mut fenced = false;
-    for line in text.lines() {
+    // Reading takes one carriage return per line; all of them go at once, so that reading again takes none.
+    for line in text.lines().map(|line| line.trim_end_matches('\r')) {
         fenced ^= is_fence(line);
         if !fenced && line.starts_with('#') {
             close(&mut all, heading, &body);
@@ -255,6 +258,18 @@ mod tests {
         fn no_line_of_another_run_is_lost(ours in "[a-c]{1,3}", theirs in "[x-z]{1,3}") {
             let merged = merge("## A\n", &format!("## A\n{theirs}\n"), &format!("## A\n{ours}\n"), 10_000);
             prop_assert!(merged.text.contains(&ours) && merged.text.contains(&theirs));
+        }
+    }
+
+    #[test]
+    fn blanks_and_carriage_returns_at_line_ends_settle_at_once() {
+        for (base, current, update) in [
+            ("", "# A\n1\n", "# A\n2 \n"),
+            ("", "# A\n1\r\r\n2\n", "# B\r\r\n3\r\r\n"),
+        ] {
+            let once = merge(base, current, update, usize::MAX).text;
+            assert_eq!(merge(base, &once, update, usize::MAX).text, once);
+            assert!(!once.contains('\r') && !once.contains(" \n"), "{once:?}");
         }
     }
 }
