@@ -47,8 +47,13 @@ pub(crate) fn cut_middle(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let head = (0..=max / 2).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    let tail = (text.len() - max / 2..=text.len()).find(|i| text.is_char_boundary(*i)).unwrap_or(text.len());
+    let head = (0..=max / 2)
+        .rev()
+        .find(|i| text.is_char_boundary(*i))
+        .unwrap_or(0);
+    let tail = (text.len() - max / 2..=text.len())
+        .find(|i| text.is_char_boundary(*i))
+        .unwrap_or(text.len());
     format!(
         "{}\n[cut: {} of {} bytes left out here; write the output to a file and read it in pieces to see all]\n{}",
         text.get(..head).unwrap_or_default(),
