@@ -1,1 +1,7 @@
-//! x
+//! Everything around a model: providers, the agent loop, the built-in tools, and the gateway that holds the keys.
+
+pub mod agent;
+#[cfg(feature = "runner")]
+pub mod runner;
+#[cfg(feature = "runner")]
+pub mod tools;

@@ -1,0 +1,183 @@
+//! Server-sent events of `POST /v1/chat` as [`GatewayEvent`]s.
+//!
+//! [`Decoder`] is pure and takes chunk boundaries anywhere; [`EventStream`] feeds it from a response body.
+
+use super::GatewayError;
+use super::connection::broken;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde_json::Value;
+use std::collections::VecDeque;
+use sympozium_core::gateway::GatewayEvent;
+
+/// Largest single event: a tool call's arguments come in pieces, so nothing legitimate comes near it.
+const MAX_EVENT: usize = 8 << 20;
+
+pub(super) struct EventStream {
+    body: Incoming,
+    decoder: Decoder,
+    ready: VecDeque<GatewayEvent>,
+}
+
+impl EventStream {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self {
+            body,
+            decoder: Decoder::default(),
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next event; `None` at the end of the stream.
+    pub(super) async fn next(&mut self) -> Result<Option<GatewayEvent>, GatewayError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            let Some(frame) = self.body.frame().await else {
+                return Ok(None);
+            };
+            if let Ok(data) = frame.map_err(broken)?.into_data() {
+                self.decoder.feed(&data, &mut self.ready)?;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Decoder {
+    line: Vec<u8>,
+    /// A carriage return ended the last line; a line feed right after it belongs to it.
+    after_return: bool,
+    event: String,
+    data: Vec<u8>,
+    has_data: bool,
+}
+
+impl Decoder {
+    fn feed(&mut self, bytes: &Bytes, ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
+        for byte in bytes {
+            let ends = matches!(byte, b'\n' | b'\r');
+            let skip = *byte == b'\n' && self.after_return;
+            self.after_return = *byte == b'\r';
+            if skip {
+                continue;
+            }
+            if ends {
+                let line = std::mem::take(&mut self.line);
+                self.take_line(&line, ready)?;
+            } else {
+                self.line.push(*byte);
+                if self.line.len() + self.data.len() > MAX_EVENT {
+                    return Err(protocol(format!("an event is larger than {MAX_EVENT} bytes")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_line(&mut self, line: &[u8], ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
+        if line.is_empty() {
+            return self.dispatch(ready);
+        }
+        let (field, value) = match line.iter().position(|b| *b == b':') {
+            Some(colon) => line.split_at(colon),
+            None => (line, [].as_slice()),
+        };
+        let value = value.strip_prefix(b":").unwrap_or(value);
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match field {
+            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
+            b"data" => {
+                if self.has_data {
+                    self.data.push(b'\n');
+                }
+                self.has_data = true;
+                self.data.extend_from_slice(value);
+            }
+            // Comments (keep-alives) begin with a colon; other fields have no meaning here.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
+        let event = std::mem::take(&mut self.event);
+        let data = std::mem::take(&mut self.data);
+        if !std::mem::take(&mut self.has_data) || !["chat", "retry", "problem"].contains(&event.as_str()) {
+            // Events of a newer gateway are not for us.
+            return Ok(());
+        }
+        let data: Value = serde_json::from_slice(&data)
+            .map_err(|e| protocol(format!("the data of a {event} event: {e}")))?;
+        let whole = serde_json::json!({"event": event, "data": data});
+        ready.push_back(serde_json::from_value(whole).map_err(|e| protocol(format!("an event: {e}")))?);
+        Ok(())
+    }
+}
+
+fn protocol(detail: String) -> GatewayError {
+    GatewayError::Protocol { detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sympozium_core::chat::ChatEvent;
+    use sympozium_core::gateway::{Problem, ProblemKind, RetryNotice};
+
+    fn decode(chunks: &[&[u8]]) -> Result<Vec<GatewayEvent>, GatewayError> {
+        let (mut decoder, mut ready) = (Decoder::default(), VecDeque::new());
+        for chunk in chunks {
+            decoder.feed(&Bytes::copy_from_slice(chunk), &mut ready)?;
+        }
+        Ok(ready.into())
+    }
+
+    fn stream() -> (String, Vec<GatewayEvent>) {
+        let events = vec![
+            GatewayEvent::Chat(ChatEvent::TextDelta {
+                index: 0,
+                text: "a\nä: \"b\"".to_owned(),
+            }),
+            GatewayEvent::Retry(RetryNotice {
+                attempt: 1,
+                after_ms: 5,
+                detail: "d".to_owned(),
+            }),
+            GatewayEvent::Problem(Problem::new(ProblemKind::Timeout, "t")),
+        ];
+        let mut text = ": keep-alive\n\nevent: news\ndata: {}\n\n".to_owned();
+        for (event, end) in events.iter().zip(["\n", "\r\n", "\r"]) {
+            let json = serde_json::to_value(event).unwrap();
+            let name = json["event"].as_str().unwrap();
+            text.push_str(&format!("event: {name}{end}data:{}{end}{end}", json["data"]));
+        }
+        (text, events)
+    }
+
+    #[test]
+    fn broken_json_is_an_error_and_an_unfinished_event_is_none() {
+        assert!(decode(&[b"event: chat\ndata: {\n\n"]).is_err());
+        assert_eq!(decode(&[b"event: chat\ndata: {}"]).unwrap(), []);
+    }
+
+    proptest! {
+        #[test]
+        fn chunk_boundaries_may_be_anywhere(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+            let (text, events) = stream();
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let chunks: Vec<&[u8]> = cuts.windows(2).map(|w| &text.as_bytes()[w[0]..w[1]]).collect();
+            prop_assert_eq!(decode(&chunks).unwrap(), events);
+        }
+
+        #[test]
+        fn any_bytes_are_taken_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&[&bytes]);
+        }
+    }
+}
