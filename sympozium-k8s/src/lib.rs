@@ -9,3 +9,5 @@
 //! that links it does, with one of k8s-openapi's version features.
 
 pub mod crd;
+#[cfg(feature = "yaml")]
+pub mod documents;
