@@ -8,6 +8,7 @@
 //! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.
 
+pub mod convert;
 pub mod crd;
 #[cfg(feature = "yaml")]
 pub mod documents;

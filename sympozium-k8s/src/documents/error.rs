@@ -3,6 +3,10 @@
 use std::fmt;
 use sympozium_core::error::{Classify, Retry};
 
+/// What is read, for messages.
+const ACCEPTED: &str = "v1 Secret and sympozium.ai/v1alpha1 AgentRun, SympoziumInstance, SympoziumPolicy, SkillPack, \
+                        SympoziumSchedule";
+
 /// Where in a file something is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -49,16 +53,12 @@ pub enum DocumentError {
         max: usize,
     },
     /// `apiVersion` and `kind` are not ones that are read here.
-    #[error("{place}: {api_version} {kind} is not read here; accepted are {accepted}")]
+    #[error("{place}: {said} is not read here; accepted are {ACCEPTED}")]
     UnknownKind {
         /// Where.
         place: Place,
-        /// What it says.
-        api_version: String,
-        /// What it says.
-        kind: String,
-        /// What would be read.
-        accepted: &'static str,
+        /// What it says: `apiVersion kind`.
+        said: String,
     },
     /// It is not YAML, or does not have the shape of its kind.
     #[error("{place}: {detail}")]

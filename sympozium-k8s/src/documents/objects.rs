@@ -6,16 +6,13 @@ use super::{DocumentError, MAX_DOCUMENTS, MAX_FILE_BYTES, Place};
 use crate::crd::API_VERSION;
 use crate::crd::v1alpha1::{
     AgentRun, AgentRunSpec, AgentRunStatus, SkillPack, SkillPackSpec, SkillPackStatus, SympoziumInstance,
-    SympoziumInstanceSpec, SympoziumInstanceStatus, SympoziumPolicy, SympoziumPolicySpec, SympoziumPolicyStatus,
-    SympoziumSchedule, SympoziumScheduleSpec, SympoziumScheduleStatus,
+    SympoziumInstanceSpec, SympoziumInstanceStatus, SympoziumPolicy, SympoziumPolicySpec,
+    SympoziumPolicyStatus, SympoziumSchedule, SympoziumScheduleSpec, SympoziumScheduleStatus,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::BTreeMap;
-
-/// What [`parse`] accepts, for messages.
-const ACCEPTED: &str = "v1 Secret and sympozium.ai/v1alpha1 AgentRun, SympoziumInstance, SympoziumPolicy, SkillPack, SympoziumSchedule";
 
 /// One object of a file.
 #[derive(Debug, Clone)]
@@ -32,7 +29,7 @@ pub enum Document {
     /// A schedule.
     Schedule(Box<SympoziumSchedule>),
     /// A Secret.
-    Secret(Secret),
+    Secret(Box<Secret>),
 }
 
 /// Reads all objects of a file. `file` is only for messages. Stops at the first document that is wrong.
@@ -184,30 +181,35 @@ impl Source<'_> {
     fn document(&self) -> Result<Document, DocumentError> {
         let head: Head = self.read()?;
         let document = match (head.api_version.as_str(), head.kind.as_str()) {
-            (API_VERSION, "AgentRun") => Document::AgentRun(object!(self, AgentRun, AgentRunSpec, AgentRunStatus)),
+            (API_VERSION, "AgentRun") => {
+                Document::AgentRun(object!(self, AgentRun, AgentRunSpec, AgentRunStatus))
+            }
             (API_VERSION, "SympoziumInstance") => Document::Instance(object!(
                 self,
                 SympoziumInstance,
                 SympoziumInstanceSpec,
                 SympoziumInstanceStatus
             )),
-            (API_VERSION, "SympoziumPolicy") => {
-                Document::Policy(object!(self, SympoziumPolicy, SympoziumPolicySpec, SympoziumPolicyStatus))
+            (API_VERSION, "SympoziumPolicy") => Document::Policy(object!(
+                self,
+                SympoziumPolicy,
+                SympoziumPolicySpec,
+                SympoziumPolicyStatus
+            )),
+            (API_VERSION, "SkillPack") => {
+                Document::SkillPack(object!(self, SkillPack, SkillPackSpec, SkillPackStatus))
             }
-            (API_VERSION, "SkillPack") => Document::SkillPack(object!(self, SkillPack, SkillPackSpec, SkillPackStatus)),
             (API_VERSION, "SympoziumSchedule") => Document::Schedule(object!(
                 self,
                 SympoziumSchedule,
                 SympoziumScheduleSpec,
                 SympoziumScheduleStatus
             )),
-            ("v1", "Secret") => Document::Secret(self.secret()?),
+            ("v1", "Secret") => Document::Secret(Box::new(self.secret()?)),
             _ => {
                 return Err(DocumentError::UnknownKind {
                     place: self.place(None),
-                    api_version: head.api_version,
-                    kind: head.kind,
-                    accepted: ACCEPTED,
+                    said: format!("{} {}", head.api_version, head.kind),
                 });
             }
         };

@@ -45,7 +45,7 @@ pub(super) fn values(
 /// Text from standard base64 (RFC 4648 section 4), line breaks allowed.
 fn decode(encoded: &str) -> Option<String> {
     let symbols: Vec<u8> = encoded.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
-    if symbols.len() % 4 != 0 {
+    if !symbols.len().is_multiple_of(4) {
         return None;
     }
     let padding = symbols.iter().rev().take_while(|b| **b == b'=').count();

@@ -58,7 +58,10 @@ mod tests {
             ("# only\n---\n\n---\nb: 2", vec![("\nb: 2", 3)]),
             ("a: |\n  ---\n  x\n", vec![("a: |\n  ---\n  x\n", 0)]),
             ("---a: 1\n", vec![("---a: 1\n", 0)]),
-            ("--- {a: 1}\r\n---\r\nb: 1", vec![(" {a: 1}\r\n", 0), ("\r\nb: 1", 1)]),
+            (
+                "--- {a: 1}\r\n---\r\nb: 1",
+                vec![(" {a: 1}\r\n", 0), ("\r\nb: 1", 1)],
+            ),
             ("", vec![]),
         ] {
             let pieces: Vec<_> = split(stream).iter().map(|p| (p.text, p.lines_before)).collect();

@@ -2,7 +2,7 @@
 //! every isolation.
 
 use super::quantity::Quantity;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct PodTemplate {
     pub image_pull_secrets: Vec<ImagePullSecret>,
     /// Labels that a node must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), inner(length(max = 63)))]
+    #[schemars(schema_with = "label_values")]
     pub node_selector: BTreeMap<String, String>,
     /// Taints that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -35,24 +35,36 @@ pub struct PodTemplate {
     pub resources: Option<ResourceAmounts>,
     /// Additional labels of the pods. Keys of `kubernetes.io`, `k8s.io` and `sympozium.ai`, and of known injectors, are refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend(
-        "maxProperties" = 32,
-        "x-kubernetes-validations" = [{
+    #[schemars(schema_with = "label_values", extend("x-kubernetes-validations" = [{
             "rule": "self.all(k, !k.matches('(^|[.])(kubernetes[.]io|k8s[.]io|sympozium[.]ai|istio[.]io|linkerd[.]io|hashicorp[.]com|dapr[.]io)/') && !(k in ['app', 'pod-template-hash', 'job-name', 'controller-uid']))",
             "message": "keys of kubernetes.io, k8s.io, sympozium.ai and of sidecar injectors are reserved, as are app, job-name, controller-uid and pod-template-hash",
-        }]
-    ), inner(length(max = 63)))]
+        }]))]
     pub labels: BTreeMap<String, String>,
     /// Additional annotations of the pods. Keys of `kubernetes.io`, `k8s.io` and `sympozium.ai`, and of known injectors, are refused.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend(
-        "maxProperties" = 32,
-        "x-kubernetes-validations" = [{
+    #[schemars(schema_with = "annotation_values", extend("x-kubernetes-validations" = [{
             "rule": "self.all(k, !k.matches('(^|[.])(kubernetes[.]io|k8s[.]io|sympozium[.]ai|istio[.]io|linkerd[.]io|hashicorp[.]com|dapr[.]io)/'))",
             "message": "keys of kubernetes.io, k8s.io, sympozium.ai and of sidecar injectors are reserved",
-        }]
-    ), inner(length(max = 4096)))]
+        }]))]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// At most 32 values as labels have them.
+fn label_values(_: &mut SchemaGenerator) -> Schema {
+    texts(63)
+}
+
+/// At most 32 texts of at most 4096 characters.
+fn annotation_values(_: &mut SchemaGenerator) -> Schema {
+    texts(4096)
+}
+
+fn texts(max_length: u32) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": max_length },
+    })
 }
 
 /// Names a Secret with registry credentials.

@@ -84,11 +84,11 @@ pub struct PackSkill {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequiresSpec {
-    /// Programs.
+    /// Programs that must be there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
     pub bins: Vec<String>,
-    /// Tools.
+    /// Tools that the run must be allowed to use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 64)))]
     pub tools: Vec<String>,
