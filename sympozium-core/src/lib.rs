@@ -19,6 +19,8 @@ pub mod bus;
 pub mod channel;
 pub mod chat;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzz_entry;
 pub mod gateway;
 pub mod ids;
 pub mod llm;

@@ -1,8 +1,9 @@
 //! Keeping a conversation inside a model's window, the same way on both sides of the gateway.
 
 use super::{Message, Part, Role};
+use crate::ids::CallId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Cut the tool output of all messages before `before` down to `keep` bytes each.
 ///
@@ -56,29 +57,51 @@ fn shortened(text: &str, keep: usize) -> Option<String> {
 ///
 /// A run that was killed leaves calls without results at its end; they are taken out, the words around them stay.
 pub fn well_formed(messages: Vec<Message>) -> Vec<Message> {
-    let answered: BTreeSet<_> = messages
-        .iter()
-        .flat_map(Message::results)
-        .map(|r| r.id.clone())
-        .collect();
-    let mut asked = BTreeSet::new();
+    let last_results = last_results(&messages);
+    let mut seen = BTreeSet::new();
+    let mut open = BTreeSet::new();
     let mut kept = Vec::with_capacity(messages.len());
-    for mut message in messages {
-        message.parts.retain(|part| match part {
-            Part::ToolCall(call) => answered.contains(&call.id) && asked.insert(call.id.clone()),
-            Part::ToolResult(result) => asked.contains(&result.id),
-            Part::Text { .. } | Part::Thinking(_) => true,
+    for (at, mut message) in messages.into_iter().enumerate() {
+        if kept.is_empty() && message.role == Role::Assistant {
+            // Its calls go with it, so that their results find no call either.
+            continue;
+        }
+        let mut index = 0;
+        message.parts.retain(|part| {
+            index += 1;
+            match part {
+                Part::ToolCall(call) => {
+                    let answered = last_results
+                        .get(&call.id)
+                        .is_some_and(|result| *result > (at, index));
+                    answered && seen.insert(call.id.clone()) && open.insert(call.id.clone())
+                }
+                Part::ToolResult(result) => open.remove(&result.id),
+                Part::Text { .. } | Part::Thinking(_) => true,
+            }
         });
-        let starts_wrong = kept.is_empty() && message.role == Role::Assistant;
-        let says_something = message
+        if message
             .parts
             .iter()
-            .any(|part| !matches!(part, Part::Thinking(_)));
-        if says_something && !starts_wrong {
+            .any(|part| !matches!(part, Part::Thinking(_)))
+        {
             kept.push(message);
         }
     }
     kept
+}
+
+/// Where the last result of each call stands: its message, counted from 0, and its part, counted from 1.
+fn last_results(messages: &[Message]) -> BTreeMap<CallId, (usize, usize)> {
+    let mut last = BTreeMap::new();
+    for (at, message) in messages.iter().enumerate() {
+        for (part, index) in message.parts.iter().zip(1..) {
+            if let Part::ToolResult(result) = part {
+                last.insert(result.id.clone(), (at, index));
+            }
+        }
+    }
+    last
 }
 
 #[cfg(test)]
@@ -146,5 +169,38 @@ mod tests {
         assert_eq!(kept[0], Message::user("go"));
         assert_eq!(kept[2].results().count(), 2);
         assert_eq!(kept[3], Message::assistant("next"));
+    }
+
+    #[test]
+    fn results_without_an_open_call_before_them_are_taken_out() {
+        let assistant = |parts| Message {
+            role: Role::Assistant,
+            parts,
+        };
+        let dropped_with_its_call = vec![
+            assistant(vec![call("a")]),
+            Message::tool_results(vec![result("a", "1")]),
+        ];
+        assert_eq!(well_formed(dropped_with_its_call), []);
+        let result_first = vec![
+            Message {
+                role: Role::User,
+                parts: vec![
+                    Part::Text { text: "go".into() },
+                    Part::ToolResult(result("a", "1")),
+                ],
+            },
+            assistant(vec![call("a")]),
+        ];
+        assert_eq!(well_formed(result_first), [Message::user("go")]);
+        let twice = vec![
+            Message::user("go"),
+            assistant(vec![call("a")]),
+            Message::tool_results(vec![result("a", "1"), result("a", "2")]),
+        ];
+        assert_eq!(
+            well_formed(twice)[2],
+            Message::tool_results(vec![result("a", "1")])
+        );
     }
 }

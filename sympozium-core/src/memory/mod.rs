@@ -1,5 +1,11 @@
 //! What an instance remembers from run to run: one Markdown text, merged by section, capped in size.
 
+mod markers;
+mod merge;
+
+pub use markers::{END, Extracted, START, extract, instruction};
+pub use merge::{Merged, merge};
+
 use crate::ids::InstanceRef;
 use crate::store::StoreError;
 use async_trait::async_trait;

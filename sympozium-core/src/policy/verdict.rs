@@ -97,7 +97,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// True when nothing that the run needs in order to exist is denied. Denied *tools* do not count: the run goes on without.
+    /// True when nothing that the run needs in order to exist is denied.
     pub fn admits(&self) -> bool {
         self.denials().next().is_none()
     }

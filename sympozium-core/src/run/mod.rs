@@ -1,10 +1,12 @@
 //! A run: what it is to be ([`RunPlan`]), where it stands ([`RunPhase`]), and who makes it happen ([`RunExecutor`]).
 
 mod executor;
+mod phase;
 mod plan;
 mod result;
 
 pub use executor::{ExecError, Observed, RunExecutor, RunPhase};
+pub use phase::{Effect, Ending, RunState, STOP_GRACE, Transition, next};
 pub use plan::{
     Cleanup, ForeignAgent, Limits, MemoryPlan, ModelPlan, Parent, ReplyTo, RunPlan, RunRef, SandboxPlan,
     SubagentLimits,
