@@ -1,4 +1,9 @@
 //! The rules of the definitions, evaluated as the API server does.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic, in its helpers too"
+)]
 
 use kube::core::cel::Validator;
 use serde_json::{Value, json};

@@ -1,5 +1,10 @@
 //! From YAML to plans and policies.
 #![cfg(feature = "yaml")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may panic, in its helpers too"
+)]
 
 use std::{collections::BTreeMap, time::Duration};
 use sympozium_core::chat::ThinkingEffort;

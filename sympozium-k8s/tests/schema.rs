@@ -1,5 +1,11 @@
 //! What the API server sees of the definitions.
 #![cfg(feature = "yaml")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may panic, in its helpers too"
+)]
 
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path};

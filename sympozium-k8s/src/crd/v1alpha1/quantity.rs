@@ -64,7 +64,8 @@ impl FromStr for Quantity {
     }
 }
 
-/// The amount in thousandths, rounded up as Kubernetes does.
+/// The amount in thousandths, rounded up as Kubernetes does. More than fits is the most that fits: whatever the schema's
+/// pattern accepts must be readable, or one object would stop a watch over all.
 fn parse(text: &str) -> Option<u64> {
     let unit_start = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
@@ -82,7 +83,7 @@ fn parse(text: &str) -> Option<u64> {
         let part = fraction.parse::<u128>().ok()?.checked_mul(factor)?;
         amount = amount.checked_add(part.div_ceil(scale))?;
     }
-    u64::try_from(amount).ok()
+    Some(u64::try_from(amount).unwrap_or(u64::MAX))
 }
 
 fn thousandths_per(unit: &str) -> Option<u128> {
@@ -179,7 +180,7 @@ mod tests {
             ("1e3", None),
             ("1 Gi", None),
             ("1gi", None),
-            ("99999999999999Pi", None),
+            ("99999999999999Pi", Some(u64::MAX)),
         ] {
             assert_eq!(
                 text.parse::<Quantity>().ok().map(|q| q.thousandths()),
