@@ -23,6 +23,9 @@ pub mod error;
 pub mod fuzz_entry;
 pub mod gateway;
 pub mod ids;
+pub mod ipc;
+#[cfg(all(unix, feature = "ipc"))]
+pub mod jail;
 pub mod llm;
 pub mod memory;
 pub mod policy;
@@ -30,3 +33,5 @@ pub mod run;
 pub mod skill;
 pub mod store;
 pub mod tool;
+#[cfg(all(unix, feature = "toolbox"))]
+pub mod toolbox;

@@ -3,7 +3,11 @@
 //! The oracle shares no code with the evaluation: it matches globs by trying every split, and finds the strictest answer
 //! by writing all of them down.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,0 +1,18 @@
+//! The executor of a skill's commands: requests come as files, one is executed at a time, results go back as files.
+//!
+//! The body of the `toolbox` program, and of each executor of a local run. It decides every request again, by rules that
+//! it was started with; what the agent has decided counts for nothing here. Its commands get an environment made from
+//! nothing, and when one ends, whatever it left behind is killed.
+//!
+//! Entry types: [`Toolbox`] (executor), [`ExecClient`] (who asks).
+
+mod argv;
+mod client;
+mod command;
+mod gate;
+mod serve;
+
+pub use argv::{ArgvError, argv};
+pub use client::{ExecClient, ExecError};
+pub use command::{MAX_OUTPUT, end_strays};
+pub use serve::{Toolbox, ToolboxConfig};

@@ -1,0 +1,223 @@
+//! The executor's loop.
+
+use super::command::{Job, execute};
+use super::gate;
+use crate::error::chain;
+use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, write_json};
+use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
+use crate::policy::ToolGate;
+use crate::skill::TypedTool;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How many results are remembered, so that a request that comes again is answered and not executed again.
+const REMEMBERED: usize = 64;
+/// The longest that a command may take, in seconds.
+const MAX_TIMEOUT: u32 = 120;
+/// How long a command may take when the request does not say, in seconds.
+const DEFAULT_TIMEOUT: u32 = 30;
+
+/// Everything that an executor needs to know. Travels in its arguments, so that nobody can change it later.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolboxConfig {
+    /// Where requests come and results go.
+    pub tools_dir: PathBuf,
+    /// Where people's answers are.
+    pub approvals_dir: PathBuf,
+    /// Where commands run unless they say otherwise; below it is where they may say.
+    pub workspace: PathBuf,
+    /// The path by which models know the workspace.
+    pub workspace_mount: PathBuf,
+    /// The shell.
+    pub shell: PathBuf,
+    /// The whole environment of commands.
+    pub env: BTreeMap<String, String>,
+    /// The rules.
+    pub gate: ToolGate,
+    /// The pack's typed tools.
+    pub typed_tools: Vec<TypedTool>,
+    /// This process has no other children than its commands.
+    pub sole: bool,
+}
+
+/// An executor.
+#[derive(Debug)]
+pub struct Toolbox {
+    config: ToolboxConfig,
+    results: VecDeque<ExecResult>,
+}
+
+impl Toolbox {
+    /// An executor that has executed nothing yet.
+    pub fn new(config: ToolboxConfig) -> Self {
+        Self {
+            config,
+            results: VecDeque::new(),
+        }
+    }
+
+    /// Executes requests, one at a time, until it is cancelled. Ends early only when its folder is gone.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), MailboxError> {
+        let config = InboxConfig::of("exec-request-");
+        let mut inbox = Inbox::<ExecRequest>::open(&self.config.tools_dir, config)?;
+        loop {
+            let item = tokio::select! {
+                item = inbox.next() => item,
+                () = cancel.cancelled() => return Ok(()),
+            };
+            match item {
+                Ok(item) => self.handle(item, &cancel).await?,
+                // It was set aside, and whoever wrote it will see its time run out.
+                Err(MailboxError::Rejected { name, reason }) => {
+                    tracing::warn!(name, reason, "request set aside");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn handle(
+        &mut self,
+        item: Item<ExecRequest>,
+        cancel: &CancellationToken,
+    ) -> Result<(), MailboxError> {
+        if item.name != format!("exec-request-{}.json", item.value.id) {
+            tracing::warn!(name = item.name, id = %item.value.id, "request under another name than its id");
+            return item.done();
+        }
+        let item = item.claim()?;
+        let request = &item.value;
+        let known = self
+            .results
+            .iter()
+            .find(|result| result.id == request.id)
+            .cloned();
+        let result = match known {
+            Some(result) => result,
+            None => self.execute(request, cancel).await,
+        };
+        write_json(
+            &self.config.tools_dir,
+            &format!("exec-result-{}.json", request.id),
+            &result,
+        )?;
+        self.remember(result);
+        item.done()
+    }
+
+    async fn execute(&self, request: &ExecRequest, cancel: &CancellationToken) -> ExecResult {
+        match self.prepare(request) {
+            Err(refusal) => refused(&request.id, refusal),
+            Ok(job) => execute(job, cancel).await.unwrap_or_else(|error| {
+                refused(&request.id, format!("The command could not be started: {error}."))
+            }),
+        }
+    }
+
+    fn prepare<'a>(&'a self, request: &'a ExecRequest) -> Result<Job<'a>, String> {
+        let approval = self.approval(&request.id)?;
+        gate::check(&self.config.gate, request, approval.as_ref())?;
+        let (line, default) = self.line(request)?;
+        let dir = self.dir(request.work_dir.as_deref())?;
+        let seconds = request.timeout.unwrap_or(default).clamp(1, MAX_TIMEOUT);
+        let timeout = Duration::from_secs(u64::from(seconds));
+        Ok(Job {
+            request,
+            line,
+            dir,
+            env: &self.config.env,
+            timeout,
+            sole: self.config.sole,
+        })
+    }
+
+    fn approval(&self, id: &FileId) -> Result<Option<ApprovalDecision>, String> {
+        let path = self.config.approvals_dir.join(format!("{id}.json"));
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|e| format!("The approval is not readable: {e}.")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("The approval is not readable: {error}.")),
+        }
+    }
+
+    /// The command line, and its timeout when the request does not say.
+    fn line(&self, request: &ExecRequest) -> Result<(Vec<String>, u32), String> {
+        let tool = gate::tool_of(request).ok_or_else(|| "The request names no usable tool.".to_owned())?;
+        if let Some(typed) = self.config.typed_tools.iter().find(|typed| typed.name == tool) {
+            let arguments = request
+                .arguments
+                .as_ref()
+                .ok_or_else(|| format!("The tool {tool} needs arguments."))?;
+            let line = super::argv(typed, arguments).map_err(|error| format!("{}.", chain(&error)))?;
+            return Ok((line, typed.timeout_seconds));
+        }
+        if tool.as_str() != "execute_command" {
+            return Err(format!("This executor has no tool {tool}."));
+        }
+        if request.command.is_empty() || request.command.contains('\0') {
+            return Err("The command is empty or holds a NUL.".to_owned());
+        }
+        let shell = self.config.shell.display().to_string();
+        let line = if request.args.is_empty() {
+            vec![shell, "-c".to_owned(), request.command.clone()]
+        } else {
+            std::iter::once(&request.command)
+                .chain(&request.args)
+                .cloned()
+                .collect()
+        };
+        Ok((line, DEFAULT_TIMEOUT))
+    }
+
+    /// A folder below the workspace. The shell can go anywhere that its container lets it; this only finds mistakes.
+    fn dir(&self, wanted: Option<&str>) -> Result<PathBuf, String> {
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
+            return Ok(self.config.workspace.clone());
+        };
+        let below = Path::new(wanted);
+        let below = below.strip_prefix(&self.config.workspace_mount).unwrap_or(below);
+        let dir = self.config.workspace.join(below);
+        let inside = dir
+            .canonicalize()
+            .ok()
+            .zip(self.config.workspace.canonicalize().ok());
+        match inside {
+            Some((dir, workspace)) if dir.starts_with(&workspace) && dir.is_dir() => Ok(dir),
+            Some(_) | None => Err(format!(
+                "There is no folder {wanted} below {}.",
+                self.config.workspace_mount.display()
+            )),
+        }
+    }
+
+    fn remember(&mut self, result: ExecResult) {
+        if self.results.iter().any(|known| known.id == result.id) {
+            return;
+        }
+        if self.results.len() == REMEMBERED {
+            self.results.pop_front();
+        }
+        self.results.push_back(result);
+    }
+}
+
+fn refused(id: &FileId, reason: String) -> ExecResult {
+    ExecResult {
+        id: id.clone(),
+        exit_code: 126,
+        stdout: String::new(),
+        stderr: String::new(),
+        timed_out: false,
+        stdout_cut: 0,
+        stderr_cut: 0,
+        refused: Some(reason),
+    }
+}
