@@ -1,1 +1,14 @@
-//! x
+//! Sympozium's custom resources, and the pure way from them to a run.
+//!
+//! | Question | Module |
+//! | --- | --- |
+//! | What do the five kinds look like? | [`crd`] |
+//! | How do YAML files become objects? | `documents` (feature `yaml`) |
+//!
+//! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
+//! that links it does, with one of k8s-openapi's version features.
+
+pub mod convert;
+pub mod crd;
+#[cfg(feature = "yaml")]
+pub mod documents;

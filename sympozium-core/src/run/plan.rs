@@ -124,7 +124,7 @@ pub struct ReplyTo {
 }
 
 /// What happens to the Job after the end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Cleanup {
     /// It is deleted 300 s after the end.

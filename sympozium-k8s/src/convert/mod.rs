@@ -1,0 +1,16 @@
+//! From objects, as people write them, to the plan of a run.
+//!
+//! Pure. Everything that is wrong is collected and named by object and field path ([`Problem`]); what a policy says that
+//! changes nothing is a [`Note`]. Entries: [`plan()`], [`policy()`], [`skill()`].
+
+mod bounds;
+mod model;
+mod plan;
+mod policy;
+mod problem;
+mod skills;
+
+pub use plan::{KeySecret, PlanInputs, plan};
+pub use policy::{Note, NoteReason, PolicyReading, policy};
+pub use problem::{InvalidObjects, Problem};
+pub use skills::{ConfigMapSkills, PackEntry, skill};

@@ -1,0 +1,381 @@
+//! From a run and all that it refers to, to its plan.
+
+use super::bounds;
+use super::model::model;
+use super::problem::{Findings, InvalidObjects};
+use super::skills::{ConfigMapSkills, Found, PackEntry, Shelf, environment, skill};
+use crate::crd::v1alpha1::{AgentRun, ResourceAmounts, RuntimeRequirements, SkillPack, SympoziumInstance};
+use std::{collections::BTreeMap, time::Duration};
+use sympozium_core::channel::ChannelKind;
+use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunName, RunUid, SessionKey};
+use sympozium_core::policy::{Pattern, Policy, RunToolPolicy};
+use sympozium_core::run::{
+    ForeignAgent, Limits, MemoryPlan, Parent, ReplyTo, RunPlan, RunRef, SandboxPlan, SubagentLimits,
+};
+use sympozium_core::skill::Skill;
+
+/// The annotation that names the platform which gets the answer.
+const REPLY_CHANNEL: &str = "sympozium.ai/reply-channel";
+
+/// The annotation that names the chat which gets the answer.
+const REPLY_CHAT: &str = "sympozium.ai/reply-chat-id";
+
+/// The longest a run may take.
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
+
+/// The shortest time that a run may be given.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A Secret with a provider's key, without the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySecret {
+    /// Its name.
+    pub name: String,
+    /// Its annotation `sympozium.ai/base-url`: the one address that the key may be sent to.
+    pub base_url: Option<String>,
+}
+
+/// All that a plan is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInputs<'a> {
+    /// The run.
+    pub run: &'a AgentRun,
+    /// The run's identity; the caller makes one up for local runs.
+    pub uid: RunUid,
+    /// The namespace of objects that name none.
+    pub namespace: &'a Namespace,
+    /// The run's instance.
+    pub instance: &'a SympoziumInstance,
+    /// The policies that hold, install-wide first.
+    pub policies: &'a [Policy],
+    /// The packs that there are.
+    pub packs: &'a [PackEntry<'a>],
+    /// The ConfigMaps that there are.
+    pub config_maps: &'a [ConfigMapSkills],
+    /// The Secrets that there are; `None` = not known, and then not checked here.
+    pub secrets: Option<&'a [KeySecret]>,
+}
+
+/// Makes the plan of a run, or says all that is wrong. Policies are carried along, not asked.
+pub fn plan(inputs: &PlanInputs<'_>) -> Result<RunPlan, InvalidObjects> {
+    let run = inputs.run;
+    let mut findings = Findings::of(
+        "AgentRun",
+        run.metadata.name.as_deref().unwrap_or("without a name"),
+    );
+    bounds::check("AgentRun", &run.spec, &mut findings);
+    check_instance(inputs, &mut findings);
+    let names = names(inputs, &mut findings);
+    let (skills, packs) = skills(inputs, &mut findings);
+    let plan = assemble(inputs, names, &mut findings).map(|plan| RunPlan {
+        sandbox: sandbox(inputs, &packs, &mut findings),
+        skills,
+        ..plan
+    });
+    findings.finish(plan)
+}
+
+fn check_instance(inputs: &PlanInputs<'_>, findings: &mut Findings) {
+    let name = inputs.instance.metadata.name.as_deref().unwrap_or_default();
+    if inputs.run.spec.instance_ref != name {
+        findings.add(
+            "spec.instanceRef",
+            format_args!(
+                "names {:?}, but the instance is {name:?}",
+                inputs.run.spec.instance_ref
+            ),
+        );
+    }
+    let mut own = Findings::of("SympoziumInstance", name);
+    bounds::check("SympoziumInstance", &inputs.instance.spec, &mut own);
+    findings.absorb(own.finish(Some(())));
+}
+
+fn names(inputs: &PlanInputs<'_>, findings: &mut Findings) -> Option<(RunRef, InstanceRef)> {
+    let namespace = match &inputs.run.metadata.namespace {
+        Some(name) => findings.take("metadata.namespace", Namespace::new(name)),
+        None => Some(inputs.namespace.clone()),
+    };
+    let of_instance = inputs.instance.metadata.namespace.as_deref();
+    let expected = namespace.as_ref().map(Namespace::as_str);
+    if of_instance.is_some() && of_instance != expected {
+        findings.add("spec.instanceRef", "the instance is in another namespace");
+    }
+    let name = inputs.run.metadata.name.as_deref().unwrap_or_default();
+    let run = findings.take("metadata.name", RunName::new(name));
+    let instance = findings.take(
+        "spec.instanceRef",
+        InstanceName::new(&inputs.run.spec.instance_ref),
+    );
+    let namespace = namespace?;
+    Some((
+        RunRef {
+            namespace: namespace.clone(),
+            name: run?,
+            uid: inputs.uid,
+        },
+        InstanceRef {
+            namespace,
+            name: instance?,
+        },
+    ))
+}
+
+/// Everything but skills and sandbox. All parts are read before the first missing one ends it, so that all is reported.
+fn assemble(
+    inputs: &PlanInputs<'_>,
+    names: Option<(RunRef, InstanceRef)>,
+    findings: &mut Findings,
+) -> Option<RunPlan> {
+    let spec = &inputs.run.spec;
+    let settings = &inputs.instance.spec.agents.default;
+    let memory = inputs.instance.spec.memory.as_ref();
+    let model = model(inputs, findings);
+    let session = session("spec.sessionKey", spec.session_key.as_ref(), findings);
+    let parent = parent(inputs, findings);
+    let limits = limits(inputs, findings);
+    let tool_policy = tool_policy(inputs, findings);
+    let env = environment("spec.env", &spec.env, findings);
+    let reply_to = reply_to(inputs, findings);
+    let (run, instance) = names?;
+    Some(RunPlan {
+        run,
+        instance,
+        agent_id: spec.agent_id.clone().filter(|id| !id.is_empty()),
+        session,
+        task: spec.task.clone(),
+        system_prompt: spec
+            .system_prompt
+            .clone()
+            .or_else(|| memory?.system_prompt.clone())
+            .filter(|text| !text.is_empty()),
+        model: model?,
+        skills: Vec::new(),
+        sandbox: None,
+        tool_policy,
+        limits,
+        subagents: settings
+            .subagents
+            .as_ref()
+            .map_or_else(SubagentLimits::default, |given| SubagentLimits {
+                max_depth: given.max_depth,
+                max_concurrent: given.max_concurrent,
+                max_children: given.max_children_per_agent,
+            }),
+        parent,
+        memory: memory.filter(|memory| memory.enabled).map(|memory| MemoryPlan {
+            max_bytes: memory.max_size_kb.saturating_mul(1024),
+        }),
+        policies: inputs.policies.to_vec(),
+        agent: spec.agent.as_ref().map(|agent| ForeignAgent {
+            image: agent.image.clone(),
+            command: agent.command.clone(),
+            args: agent.args.clone(),
+        }),
+        env,
+        reply_to,
+        cleanup: spec.cleanup,
+    })
+}
+
+fn session(path: &str, key: Option<&String>, findings: &mut Findings) -> Option<SessionKey> {
+    let key = key.filter(|key| !key.is_empty())?;
+    findings.take(path, SessionKey::new(key))
+}
+
+fn parent(inputs: &PlanInputs<'_>, findings: &mut Findings) -> Option<Parent> {
+    let given = inputs.run.spec.parent.as_ref()?;
+    let session = session("spec.parent.sessionKey", given.session_key.as_ref(), findings);
+    let run = findings.take("spec.parent.runName", RunName::new(&given.run_name))?;
+    Some(Parent {
+        run,
+        session,
+        depth: given.spawn_depth,
+    })
+}
+
+fn limits(inputs: &PlanInputs<'_>, findings: &mut Findings) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(given) = &inputs.run.spec.timeout {
+        limits.timeout = given.value();
+        if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&limits.timeout) {
+            findings.add("spec.timeout", "must be from 1s to 24h");
+        }
+    }
+    limits
+}
+
+fn tool_policy(inputs: &PlanInputs<'_>, findings: &mut Findings) -> RunToolPolicy {
+    let Some(given) = &inputs.run.spec.tool_policy else {
+        return RunToolPolicy::default();
+    };
+    RunToolPolicy {
+        allow: findings.take_each("spec.toolPolicy.allow", &given.allow, Pattern::new),
+        deny: findings.take_each("spec.toolPolicy.deny", &given.deny, Pattern::new),
+    }
+}
+
+fn reply_to(inputs: &PlanInputs<'_>, findings: &mut Findings) -> Option<ReplyTo> {
+    let annotations = inputs.run.metadata.annotations.as_ref()?;
+    let path = |name: &str| format!("metadata.annotations[{name}]");
+    match (annotations.get(REPLY_CHANNEL), annotations.get(REPLY_CHAT)) {
+        (None, None) => None,
+        (Some(channel), Some(chat_id)) => {
+            let known = ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == channel);
+            if known.is_none() {
+                findings.add(path(REPLY_CHANNEL), format_args!("{channel:?} is not a channel"));
+            }
+            known.map(|channel| ReplyTo {
+                channel,
+                chat_id: chat_id.clone(),
+            })
+        }
+        (Some(_), None) => {
+            findings.add(path(REPLY_CHAT), format_args!("is needed beside {REPLY_CHANNEL}"));
+            None
+        }
+        (None, Some(_)) => {
+            findings.add(path(REPLY_CHANNEL), format_args!("is needed beside {REPLY_CHAT}"));
+            None
+        }
+    }
+}
+
+/// The run's skills, else the instance's, and the packs that they come from.
+fn skills<'a>(inputs: &PlanInputs<'a>, findings: &mut Findings) -> (Vec<Skill>, Vec<&'a SkillPack>) {
+    let references = inputs
+        .run
+        .spec
+        .skills
+        .as_ref()
+        .unwrap_or(&inputs.instance.spec.skills);
+    let shelf = Shelf {
+        packs: inputs.packs,
+        config_maps: inputs.config_maps,
+    };
+    let (mut skills, mut packs): (Vec<Skill>, Vec<&SkillPack>) = (Vec::new(), Vec::new());
+    for (index, reference) in references.iter().enumerate() {
+        let path = format!("spec.skills[{index}]");
+        let read = match shelf.find(&path, reference, findings) {
+            Some(Found::Pack(entry)) => {
+                packs.push(entry.pack);
+                findings.absorb(skill(entry))
+            }
+            Some(Found::ConfigMap(skill)) => Some(*skill),
+            None => None,
+        };
+        let Some(read) = read else { continue };
+        check_clashes(&path, &read, &skills, findings);
+        skills.push(read);
+    }
+    (skills, packs)
+}
+
+/// Packs name folders and tools, so neither may be there twice.
+fn check_clashes(path: &str, new: &Skill, before: &[Skill], findings: &mut Findings) {
+    fn tools(skill: &Skill) -> impl Iterator<Item = &sympozium_core::skill::TypedTool> {
+        skill.sidecar.iter().flat_map(|sidecar| &sidecar.tools)
+    }
+    for other in before {
+        if other.pack == new.pack {
+            findings.add(path, format_args!("{} is there twice", new.pack));
+        }
+        for tool in tools(new) {
+            if tools(other).any(|theirs| theirs.name == tool.name) {
+                findings.add(
+                    path,
+                    format_args!("tool {} of {} is also one of {}", tool.name, new.pack, other.pack),
+                );
+            }
+        }
+    }
+}
+
+/// The run's sandbox, else the instance's, else one that a pack needs.
+fn sandbox(inputs: &PlanInputs<'_>, packs: &[&SkillPack], findings: &mut Findings) -> Option<SandboxPlan> {
+    let of_run = inputs.run.spec.sandbox.as_ref();
+    let of_instance = inputs.instance.spec.agents.default.sandbox.as_ref();
+    let needs: Vec<&RuntimeRequirements> = packs
+        .iter()
+        .filter_map(|pack| pack.spec.runtime_requirements.as_ref())
+        .filter(|requirements| requirements.sandbox)
+        .collect();
+    check_security_context(inputs, findings);
+    if of_run.is_some_and(|sandbox| !sandbox.enabled) {
+        if !needs.is_empty() {
+            findings.add("spec.sandbox.enabled", "a skill of the run needs a sandbox");
+        }
+        return None;
+    }
+    if of_run.is_none() && !of_instance.is_some_and(|sandbox| sandbox.enabled) && needs.is_empty() {
+        return None;
+    }
+    let image = of_run
+        .and_then(|sandbox| sandbox.image.clone())
+        .or_else(|| needs.iter().find_map(|requirements| requirements.image.clone()))
+        .or_else(|| of_instance?.image.clone())
+        .or_else(|| {
+            inputs
+                .policies
+                .iter()
+                .find_map(|policy| policy.sandbox.default_image.clone())
+        });
+    let resources = of_run
+        .and_then(|sandbox| sandbox.resources.clone())
+        .or_else(|| of_instance?.resources.clone())
+        .unwrap_or_default();
+    Some(SandboxPlan {
+        image,
+        requests: requests(&resources, &needs),
+        limits: amounts(&resources.limits),
+    })
+}
+
+fn check_security_context(inputs: &PlanInputs<'_>, findings: &mut Findings) {
+    let sandbox = inputs.run.spec.sandbox.as_ref();
+    let Some(context) = sandbox.and_then(|sandbox| sandbox.security_context.as_ref()) else {
+        return;
+    };
+    for (given, name) in [
+        (context.read_only_root_filesystem, "readOnlyRootFilesystem"),
+        (context.run_as_non_root, "runAsNonRoot"),
+    ] {
+        if given == Some(false) {
+            findings.add(
+                format!("spec.sandbox.securityContext.{name}"),
+                "can't be false: a security context can only be tightened",
+            );
+        }
+    }
+}
+
+/// What the run asks for; what it leaves out is the most that its packs need.
+fn requests(resources: &ResourceAmounts, needs: &[&RuntimeRequirements]) -> BTreeMap<String, String> {
+    let mut requests = amounts(&resources.requests);
+    let most = |of: fn(&RuntimeRequirements) -> Option<&crate::crd::v1alpha1::Quantity>| {
+        needs
+            .iter()
+            .filter_map(|requirements| of(requirements))
+            .max_by_key(|amount| amount.thousandths())
+    };
+    for (name, least) in [
+        ("cpu", most(|requirements| requirements.min_cpu.as_ref())),
+        ("memory", most(|requirements| requirements.min_memory.as_ref())),
+    ] {
+        if let Some(least) = least
+            && !resources.limits.contains_key(name)
+        {
+            requests
+                .entry(name.to_owned())
+                .or_insert_with(|| least.to_string());
+        }
+    }
+    requests
+}
+
+fn amounts(given: &BTreeMap<String, crate::crd::v1alpha1::Quantity>) -> BTreeMap<String, String> {
+    given
+        .iter()
+        .map(|(name, amount)| (name.clone(), amount.to_string()))
+        .collect()
+}
