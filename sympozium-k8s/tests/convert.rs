@@ -282,10 +282,10 @@ fn everything_wrong_with_a_run_is_told_at_once_by_path() {
 #[test]
 fn a_key_is_sent_only_where_its_secret_says() {
     let at_instance = "agents: {default: {baseURL: 'https://evil.example', model: gpt-4o-mini}}";
-    let plain = "agents: {default: {model: gpt-4o-mini}}";
+    let at_default = "agents: {default: {model: gpt-4o-mini}}";
     let refused = "spec.model.baseURL: the key is not for https://evil.example: annotate its Secret with \
                    sympozium.ai/base-url to send it there";
-    check(&BASE.replace(plain, at_instance), &[refused]);
+    check(&BASE.replace(at_default, at_instance), &[refused]);
 
     let annotated = |url: &str| {
         BASE.replace(
@@ -294,11 +294,11 @@ fn a_key_is_sent_only_where_its_secret_says() {
         )
     };
     check(
-        &annotated("https://good.example").replace(plain, at_instance),
+        &annotated("https://good.example").replace(at_default, at_instance),
         &[refused],
     );
     check(
-        &annotated("https://evil.example/").replace(plain, at_instance),
+        &annotated("https://evil.example/").replace(at_default, at_instance),
         &[],
     );
     let plan = plan_of(&annotated("https://good.example/v1")).unwrap();
