@@ -67,6 +67,7 @@ fn objects(text: &str) -> Objects {
                 base_url: secret.base_url().map(str::to_owned),
                 name: secret.metadata.name.unwrap(),
             }),
+            Document::Policy(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -524,4 +525,14 @@ fn a_wrong_policy_is_refused_by_path() {
         assert_eq!(error.problems[0].path, expected, "{error}");
         assert_eq!(error.problems[0].object, "SympoziumPolicy p");
     }
+}
+
+#[test]
+fn the_sample_of_a_local_run_makes_a_plan() {
+    let plan = plan_of(include_str!("../../config/samples/local_run.yaml")).unwrap();
+    let tools: Vec<_> = plan.typed_tool_names().map(ToString::to_string).collect();
+    assert_eq!(
+        (tools, plan.sandbox.is_some()),
+        (vec!["count_lines".to_owned()], true)
+    );
 }
