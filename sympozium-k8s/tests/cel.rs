@@ -36,7 +36,7 @@ fn check(kind: &str, name: &str, (spec, old): (&Value, Option<&Value>), expected
     );
 }
 
-fn run(change: Value) -> Value {
+fn run(change: &Value) -> Value {
     let mut spec = json!({"instanceRef": "me", "task": "x", "cleanup": "delete"});
     for (key, value) in change.as_object().unwrap() {
         if value.is_null() {
@@ -50,7 +50,7 @@ fn run(change: Value) -> Value {
 
 #[test]
 fn names_are_labels_of_bounded_length() {
-    let run = run(json!({}));
+    let run = run(&json!({}));
     let schedule = json!({"instanceRef": "me", "schedule": "@daily", "task": "x"});
     let instance = json!({"agents": {"default": {"model": "m"}}});
     let pack = json!({"skills": [{"name": "a", "content": "x"}]});
@@ -72,7 +72,7 @@ fn names_are_labels_of_bounded_length() {
 
 #[test]
 fn a_run_can_be_cancelled_and_nothing_else() {
-    let plain = run(json!({}));
+    let plain = run(&json!({}));
     for (old, new, expected) in [
         (json!({}), json!({}), ""),
         (json!({}), json!({"cancel": true}), ""),
@@ -98,7 +98,7 @@ fn a_run_can_be_cancelled_and_nothing_else() {
             "env can't be changed",
         ),
     ] {
-        check("AgentRun", "a", (&run(new), Some(&run(old))), expected);
+        check("AgentRun", "a", (&run(&new), Some(&run(&old))), expected);
     }
     check("AgentRun", "a", (&plain, None), "");
 }
@@ -135,7 +135,7 @@ fn rules_at_fields_refuse_what_they_say() {
             "can't be false",
         ),
     ] {
-        check("AgentRun", "a", (&run(change), None), expected);
+        check("AgentRun", "a", (&run(&change), None), expected);
     }
 }
 

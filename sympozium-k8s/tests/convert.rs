@@ -67,6 +67,7 @@ fn objects(text: &str) -> Objects {
                 base_url: secret.base_url().map(str::to_owned),
                 name: secret.metadata.name.unwrap(),
             }),
+            Document::Policy(_) => {}
             other => panic!("{other:?}"),
         }
     }
@@ -282,10 +283,10 @@ fn everything_wrong_with_a_run_is_told_at_once_by_path() {
 #[test]
 fn a_key_is_sent_only_where_its_secret_says() {
     let at_instance = "agents: {default: {baseURL: 'https://evil.example', model: gpt-4o-mini}}";
-    let plain = "agents: {default: {model: gpt-4o-mini}}";
+    let at_default = "agents: {default: {model: gpt-4o-mini}}";
     let refused = "spec.model.baseURL: the key is not for https://evil.example: annotate its Secret with \
                    sympozium.ai/base-url to send it there";
-    check(&BASE.replace(plain, at_instance), &[refused]);
+    check(&BASE.replace(at_default, at_instance), &[refused]);
 
     let annotated = |url: &str| {
         BASE.replace(
@@ -294,11 +295,11 @@ fn a_key_is_sent_only_where_its_secret_says() {
         )
     };
     check(
-        &annotated("https://good.example").replace(plain, at_instance),
+        &annotated("https://good.example").replace(at_default, at_instance),
         &[refused],
     );
     check(
-        &annotated("https://evil.example/").replace(plain, at_instance),
+        &annotated("https://evil.example/").replace(at_default, at_instance),
         &[],
     );
     let plan = plan_of(&annotated("https://good.example/v1")).unwrap();
@@ -524,4 +525,14 @@ fn a_wrong_policy_is_refused_by_path() {
         assert_eq!(error.problems[0].path, expected, "{error}");
         assert_eq!(error.problems[0].object, "SympoziumPolicy p");
     }
+}
+
+#[test]
+fn the_sample_of_a_local_run_makes_a_plan() {
+    let plan = plan_of(include_str!("../../config/samples/local_run.yaml")).unwrap();
+    let tools: Vec<_> = plan.typed_tool_names().map(ToString::to_string).collect();
+    assert_eq!(
+        (tools, plan.sandbox.is_some()),
+        (vec!["count_lines".to_owned()], true)
+    );
 }

@@ -8,9 +8,12 @@ mod model;
 mod plan;
 mod policy;
 mod problem;
+mod sandbox;
+mod shelf;
 mod skills;
 
 pub use plan::{KeySecret, PlanInputs, plan};
 pub use policy::{Note, NoteReason, PolicyReading, policy};
 pub use problem::{InvalidObjects, Problem};
-pub use skills::{ConfigMapSkills, PackEntry, skill};
+pub use shelf::{ConfigMapSkills, PackEntry};
+pub use skills::skill;

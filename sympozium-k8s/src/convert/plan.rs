@@ -3,14 +3,16 @@
 use super::bounds;
 use super::model::model;
 use super::problem::{Findings, InvalidObjects};
-use super::skills::{ConfigMapSkills, Found, PackEntry, Shelf, environment, skill};
-use crate::crd::v1alpha1::{AgentRun, ResourceAmounts, RuntimeRequirements, SkillPack, SympoziumInstance};
-use std::{collections::BTreeMap, time::Duration};
+use super::sandbox::sandbox;
+use super::shelf::{ConfigMapSkills, Found, PackEntry, Shelf};
+use super::skills::{environment, skill};
+use crate::crd::v1alpha1::{AgentRun, SkillPack, SympoziumInstance};
+use std::time::Duration;
 use sympozium_core::channel::ChannelKind;
 use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunName, RunUid, SessionKey};
 use sympozium_core::policy::{Pattern, Policy, RunToolPolicy};
 use sympozium_core::run::{
-    ForeignAgent, Limits, MemoryPlan, Parent, ReplyTo, RunPlan, RunRef, SandboxPlan, SubagentLimits,
+    ForeignAgent, Limits, MemoryPlan, Parent, ReplyTo, RunPlan, RunRef, SubagentLimits,
 };
 use sympozium_core::skill::Skill;
 
@@ -289,93 +291,4 @@ fn check_clashes(path: &str, new: &Skill, before: &[Skill], findings: &mut Findi
             }
         }
     }
-}
-
-/// The run's sandbox, else the instance's, else one that a pack needs.
-fn sandbox(inputs: &PlanInputs<'_>, packs: &[&SkillPack], findings: &mut Findings) -> Option<SandboxPlan> {
-    let of_run = inputs.run.spec.sandbox.as_ref();
-    let of_instance = inputs.instance.spec.agents.default.sandbox.as_ref();
-    let needs: Vec<&RuntimeRequirements> = packs
-        .iter()
-        .filter_map(|pack| pack.spec.runtime_requirements.as_ref())
-        .filter(|requirements| requirements.sandbox)
-        .collect();
-    check_security_context(inputs, findings);
-    if of_run.is_some_and(|sandbox| !sandbox.enabled) {
-        if !needs.is_empty() {
-            findings.add("spec.sandbox.enabled", "a skill of the run needs a sandbox");
-        }
-        return None;
-    }
-    if of_run.is_none() && !of_instance.is_some_and(|sandbox| sandbox.enabled) && needs.is_empty() {
-        return None;
-    }
-    let image = of_run
-        .and_then(|sandbox| sandbox.image.clone())
-        .or_else(|| needs.iter().find_map(|requirements| requirements.image.clone()))
-        .or_else(|| of_instance?.image.clone())
-        .or_else(|| {
-            inputs
-                .policies
-                .iter()
-                .find_map(|policy| policy.sandbox.default_image.clone())
-        });
-    let resources = of_run
-        .and_then(|sandbox| sandbox.resources.clone())
-        .or_else(|| of_instance?.resources.clone())
-        .unwrap_or_default();
-    Some(SandboxPlan {
-        image,
-        requests: requests(&resources, &needs),
-        limits: amounts(&resources.limits),
-    })
-}
-
-fn check_security_context(inputs: &PlanInputs<'_>, findings: &mut Findings) {
-    let sandbox = inputs.run.spec.sandbox.as_ref();
-    let Some(context) = sandbox.and_then(|sandbox| sandbox.security_context.as_ref()) else {
-        return;
-    };
-    for (given, name) in [
-        (context.read_only_root_filesystem, "readOnlyRootFilesystem"),
-        (context.run_as_non_root, "runAsNonRoot"),
-    ] {
-        if given == Some(false) {
-            findings.add(
-                format!("spec.sandbox.securityContext.{name}"),
-                "can't be false: a security context can only be tightened",
-            );
-        }
-    }
-}
-
-/// What the run asks for; what it leaves out is the most that its packs need.
-fn requests(resources: &ResourceAmounts, needs: &[&RuntimeRequirements]) -> BTreeMap<String, String> {
-    let mut requests = amounts(&resources.requests);
-    let most = |of: fn(&RuntimeRequirements) -> Option<&crate::crd::v1alpha1::Quantity>| {
-        needs
-            .iter()
-            .filter_map(|requirements| of(requirements))
-            .max_by_key(|amount| amount.thousandths())
-    };
-    for (name, least) in [
-        ("cpu", most(|requirements| requirements.min_cpu.as_ref())),
-        ("memory", most(|requirements| requirements.min_memory.as_ref())),
-    ] {
-        if let Some(least) = least
-            && !resources.limits.contains_key(name)
-        {
-            requests
-                .entry(name.to_owned())
-                .or_insert_with(|| least.to_string());
-        }
-    }
-    requests
-}
-
-fn amounts(given: &BTreeMap<String, crate::crd::v1alpha1::Quantity>) -> BTreeMap<String, String> {
-    given
-        .iter()
-        .map(|(name, amount)| (name.clone(), amount.to_string()))
-        .collect()
 }
