@@ -48,4 +48,7 @@ mod fakes;
 mod suites;
 
 pub use fakes::{FailingStore, FakeAnswer, FakeProvider, RecordingChannel, StaticAuth, StaticSkills};
-pub use suites::{audit_log, event_bus, ledger, memory_store, session_store, step_log};
+pub use suites::{
+    ChannelPeer, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate, channel,
+    event_bus, ledger, llm_provider, memory_store, session_store, skill_source, step_log,
+};
