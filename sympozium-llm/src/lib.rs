@@ -1,6 +1,8 @@
 //! Everything around a model: providers, the agent loop, the built-in tools, and the gateway that holds the keys.
 
 pub mod agent;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "runner")]
 pub mod runner;
 #[cfg(feature = "runner")]
