@@ -71,10 +71,10 @@ fn main() -> anyhow::Result<()> {
     let decision = decide(&policies, &convert::run_request(&plan));
     for verdict in &decision.verdicts {
         println!(
-            "{:<5} {:<28} {:<17} {:<27} {:<24} {}",
+            "{:<5} {:<27} {:<18} {:<31} {:<23} {}",
             verdict.outcome.as_str(),
             verdict.question.to_string(),
-            verdict.policy,
+            verdict.policy.0,
             verdict.rule,
             verdict.field,
             verdict.reason

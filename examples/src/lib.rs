@@ -3,6 +3,7 @@
 //! | Question | Program |
 //! | --- | --- |
 //! | How do I give an agent a tool of my own? | `custom_tool.rs` |
+//! | How do I bring a model provider of my own, behind the gateway? | `custom_provider.rs` |
 //! | How do I keep memories in a place of my own, and know that it is right? | `custom_memory_store.rs` |
 //! | What do my policies say about a run? | `policy_check.rs` |
 //! | How do I put an agent into my own program? | `embed_the_loop.rs` |
@@ -14,4 +15,6 @@
 mod pages {
     #[doc = include_str!("../../docs/writing-tools.md")]
     mod writing_tools {}
+    #[doc = include_str!("../../docs/writing-providers.md")]
+    mod writing_providers {}
 }
