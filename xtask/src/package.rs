@@ -43,6 +43,13 @@ fn check(name: &str, unpacked: &Path) -> anyhow::Result<()> {
     check
         .arg(folder.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", repo::target_dir());
+    // The profile of this workspace does not travel with a package, and with another one nothing could be shared.
+    for setting in [
+        "profile.dev.debug=\"line-tables-only\"",
+        "profile.dev.package.\"*\".debug=false",
+    ] {
+        check.arg("--config").arg(setting);
+    }
     // Siblings are not on the registry yet; those before this one are unpacked already.
     for sibling in repo::PUBLISHED.iter().take_while(|sibling| **sibling != name) {
         let path = folder_of(sibling, unpacked);
