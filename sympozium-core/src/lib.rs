@@ -27,6 +27,8 @@ pub mod ipc;
 #[cfg(all(unix, feature = "ipc"))]
 pub mod jail;
 pub mod llm;
+#[cfg(all(unix, feature = "local"))]
+pub mod local;
 pub mod memory;
 pub mod policy;
 pub mod run;

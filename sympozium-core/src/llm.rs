@@ -138,7 +138,7 @@ pub enum LlmError {
         /// The limit.
         limit: Duration,
     },
-    /// The connector refused the address (see `security.md` 9).
+    /// The connector refused the address.
     #[error("the address of {url} is not allowed: {detail}")]
     AddressRefused {
         /// Where to.

@@ -23,6 +23,9 @@ pub struct Skill {
     pub pack: PackName,
     /// True when it is a built-in pack (`system/<name>`).
     pub builtin: bool,
+    /// What kind of pack it is; the packs of category `browser` are those that the feature `browser-automation` covers.
+    #[serde(default)]
+    pub category: Option<String>,
     /// What the model reads, one document per skill, in the pack's order.
     pub documents: Vec<SkillDocument>,
     /// Where its commands run; `None` for packs that only instruct.

@@ -1,5 +1,6 @@
 //! The bus in memory passes the suite, and keeps what could not be acted on.
 #![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use futures::{FutureExt, StreamExt};
 use serde_json::json;

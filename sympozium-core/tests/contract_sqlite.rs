@@ -1,5 +1,6 @@
 //! The stores in SQLite pass the suites, share a file between processes, and lose nothing when a process dies.
 #![cfg(all(feature = "testing", feature = "sqlite"))]
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use jiff::Timestamp;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,6 @@
 //! Every store that needs no server passes the suites.
 #![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use sympozium_core::memory::InMemoryMemories;
 use sympozium_core::store::InMemoryStore;

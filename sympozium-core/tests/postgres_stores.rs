@@ -3,6 +3,11 @@
 //! They need `SYMPOZIUM_TEST_POSTGRES`: the URL of a server and user that may make databases. Every test makes its own
 //! and removes it.
 #![cfg(all(feature = "testing", feature = "postgres"))]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may panic, in its helpers too"
+)]
 
 use futures::FutureExt;
 use jiff::Timestamp;

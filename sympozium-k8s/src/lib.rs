@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | What do the five kinds look like? | [`crd`] |
 //! | How do YAML files become objects? | `documents` (feature `yaml`) |
+//! | How do objects become policies and run plans? | [`convert`] |
 //!
 //! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.

@@ -2,9 +2,10 @@
 
 use super::finding::{Finding, strictest};
 use super::{
-    Cap, Decision, Feature, Policy, Question, RunRequest, SandboxRequest, Verdict, decide_image,
-    decide_model, decide_sidecar_egress, decide_tool,
+    Cap, Decision, Feature, Policy, Question, RunRequest, ToolGate, Verdict, decide_image, decide_model,
+    decide_sandbox, decide_sidecar_egress, decide_subagents, decide_tool,
 };
+use crate::ids::ToolName;
 
 /// Whether a run may exist, and with what.
 ///
@@ -36,67 +37,24 @@ pub fn decide(policies: &[Policy], request: &RunRequest) -> Decision {
         decide_feature(policies, feature, needed.map_or("", |(_, field)| field.as_str()))
     }));
     let gate = request.gate(policies);
-    verdicts.extend(request.tools.iter().map(|tool| decide_tool(&gate, tool)));
+    verdicts.extend(
+        request
+            .needed_tools
+            .iter()
+            .map(|(field, tool)| decide_needed_tool(&gate, tool, field)),
+    );
+    let is_needed = |tool: &ToolName| request.needed_tools.iter().any(|(_, needed)| needed == tool);
+    let others = request.tools.iter().filter(|tool| !is_needed(tool));
+    verdicts.extend(others.map(|tool| decide_tool(&gate, tool)));
     Decision { verdicts }
 }
 
-/// Whether a run may have this sandbox, or none.
-pub fn decide_sandbox(policies: &[Policy], sandbox: Option<&SandboxRequest>) -> Verdict {
-    let findings = policies.iter().map(|policy| {
-        let rules = &policy.sandbox;
-        let name = &policy.name;
-        let Some(sandbox) = sandbox else {
-            return if rules.required {
-                Finding::deny(
-                    name,
-                    "sandboxPolicy.required",
-                    "A sandbox is required; set spec.sandbox.enabled: true.",
-                )
-            } else {
-                Finding::allow(name, "sandboxPolicy", "No sandbox is required.")
-            };
-        };
-        let over =
-            |wanted: Option<u64>, most: Option<u64>| wanted.zip(most).filter(|(wanted, most)| wanted > most);
-        if let Some((wanted, most)) = over(sandbox.cpu_millis, rules.max_cpu_millis) {
-            let reason = format!("The sandbox asks for {wanted}m CPU; at most {most}m are allowed.");
-            return Finding::deny(name, "sandboxPolicy.maxCPU", reason);
-        }
-        if let Some((wanted, most)) = over(sandbox.memory_bytes, rules.max_memory_bytes) {
-            let reason =
-                format!("The sandbox asks for {wanted} bytes of memory; at most {most} are allowed.");
-            return Finding::deny(name, "sandboxPolicy.maxMemory", reason);
-        }
-        Finding::allow(name, "sandboxPolicy", "The sandbox is allowed.")
-    });
-    strictest(Question::Sandbox, "spec.sandbox", findings)
-}
-
-/// Whether a run may be spawned this deep, with so many siblings.
-pub fn decide_subagents(policies: &[Policy], request: &RunRequest) -> Verdict {
-    let findings = policies.iter().map(|policy| {
-        let rules = policy.subagents;
-        if let Some(most) = rules.max_depth.filter(|most| request.depth > *most) {
-            let reason = format!(
-                "The run would have depth {}; at most {most} is allowed.",
-                request.depth
-            );
-            return Finding::deny(&policy.name, "subagentPolicy.maxDepth", reason);
-        }
-        let full = rules
-            .max_children
-            .filter(|most| request.depth > 0 && request.siblings.is_some_and(|n| n >= *most));
-        if let Some(most) = full {
-            let reason = format!("The parent has spawned {most} runs, which is the most that is allowed.");
-            return Finding::deny(&policy.name, "subagentPolicy.maxChildrenPerAgent", reason);
-        }
-        Finding::allow(
-            &policy.name,
-            "subagentPolicy",
-            format!("Depth {} is allowed.", request.depth),
-        )
-    });
-    strictest(Question::Subagents, "spec.parent.spawnDepth", findings)
+/// Whether a tool may be called that a run can't do without; `field` is where it is named.
+fn decide_needed_tool(gate: &ToolGate, tool: &ToolName, field: &str) -> Verdict {
+    Verdict {
+        field: field.to_owned(),
+        ..decide_tool(gate, tool)
+    }
 }
 
 /// Whether a feature is switched on. An empty `field` means that the run could do without it.

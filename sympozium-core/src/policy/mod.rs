@@ -11,13 +11,13 @@ mod model;
 mod network;
 mod pattern;
 mod request;
+mod sandbox;
+mod subagents;
 mod tools;
 mod verdict;
 
 pub use budget::charges;
-pub use decide::{
-    decide, decide_budget, decide_feature, decide_network, decide_sandbox, decide_skills, decide_subagents,
-};
+pub use decide::{decide, decide_budget, decide_feature, decide_network, decide_skills};
 pub use model::{
     Budget, Cap, EgressHost, EgressPolicy, Feature, GateLayer, ModelRules, NetworkPolicy, Policy, PolicyName,
     PolicyOrigin, RunToolPolicy, SandboxPolicy, SkillPolicy, SubagentPolicy, ToolAction, ToolGate,
@@ -26,5 +26,7 @@ pub use model::{
 pub use network::{EgressVerdict, decide_egress, decide_image, decide_model, decide_sidecar_egress};
 pub use pattern::{InvalidPattern, Pattern};
 pub use request::{RunRequest, SandboxRequest};
+pub use sandbox::{SandboxCeiling, decide_sandbox, sandbox_ceiling};
+pub use subagents::{decide_subagents, max_concurrent};
 pub use tools::{TOOL_FEATURES, decide_tool};
 pub use verdict::{Decision, Outcome, Question, Verdict};

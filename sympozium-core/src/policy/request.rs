@@ -2,17 +2,17 @@
 
 use super::{Feature, RunToolPolicy, ToolGate, tools::TOOL_FEATURES};
 use crate::ids::{ModelName, PackName, ProviderName, ToolName};
-use crate::run::RunPlan;
-use crate::skill::HostPort;
+use crate::run::{RunPlan, SubagentLimits};
+use crate::skill::{HostPort, Skill};
 
 /// The sandbox that a run wants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SandboxRequest {
     /// Its image.
     pub image: Option<String>,
-    /// Its CPU limit, in thousandths of a core.
+    /// The most CPU that it asks for (request or limit), in thousandths of a core; `None` = what policies leave it.
     pub cpu_millis: Option<u64>,
-    /// Its memory limit, in bytes.
+    /// The most memory that it asks for (request or limit), in bytes; `None` = what policies leave it.
     pub memory_bytes: Option<u64>,
 }
 
@@ -27,6 +27,8 @@ pub struct RunRequest {
     pub sandbox: Option<SandboxRequest>,
     /// How deep it was spawned; 0 = by nobody.
     pub depth: u32,
+    /// What its instance lets runs spawn.
+    pub subagents: SubagentLimits,
     /// How many other runs its parent has spawned already, where that is known.
     pub siblings: Option<u32>,
     /// Images that it names, with the field.
@@ -39,6 +41,8 @@ pub struct RunRequest {
     pub features: Vec<(Feature, String)>,
     /// Tools to answer for.
     pub tools: Vec<ToolName>,
+    /// Tools that it can't do without, with the field.
+    pub needed_tools: Vec<(String, ToolName)>,
     /// Its own narrowing of tools.
     pub tool_policy: RunToolPolicy,
     /// Which of the tools are typed tools of packs.
@@ -61,12 +65,14 @@ impl RunRequest {
             model: plan.model.model.clone(),
             sandbox,
             depth: plan.parent.as_ref().map_or(0, |parent| parent.depth),
+            subagents: plan.subagents,
             siblings: None,
             images: Vec::new(),
             egress: Vec::new(),
             rbac_packs: Vec::new(),
             features: needed_features(plan),
             tools,
+            needed_tools: needed_tools(plan),
             tool_policy: plan.tool_policy.clone(),
             typed_tools: typed,
             network_enforced: None,
@@ -121,6 +127,9 @@ fn needed_features(plan: &RunPlan) -> Vec<(Feature, String)> {
     if let Some(i) = plan.skills.iter().position(|skill| skill.sidecar.is_some()) {
         needed.push((Feature::CodeExecution, format!("spec.skills[{i}]")));
     }
+    if let Some(i) = plan.skills.iter().position(is_browser_pack) {
+        needed.push((Feature::BrowserAutomation, format!("spec.skills[{i}]")));
+    }
     if plan.parent.is_some() {
         needed.push((Feature::SubAgents, "spec.parent".to_owned()));
     }
@@ -128,4 +137,22 @@ fn needed_features(plan: &RunPlan) -> Vec<(Feature, String)> {
         needed.push((Feature::Memory, "spec.memory.enabled".to_owned()));
     }
     needed
+}
+
+fn is_browser_pack(skill: &Skill) -> bool {
+    skill.category.as_deref() == Some("browser")
+}
+
+/// What skills say in `requires.tools`. A text that is no tool's name is left out: the conversion refuses it.
+fn needed_tools(plan: &RunPlan) -> Vec<(String, ToolName)> {
+    let named = |(i, skill): (usize, &Skill)| {
+        let tools = skill
+            .documents
+            .iter()
+            .flat_map(|document| &document.requires_tools);
+        tools
+            .filter_map(|tool| Some((format!("spec.skills[{i}]"), ToolName::new(tool).ok()?)))
+            .collect::<Vec<_>>()
+    };
+    plan.skills.iter().enumerate().flat_map(named).collect()
 }

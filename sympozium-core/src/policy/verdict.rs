@@ -79,14 +79,33 @@ pub struct Verdict {
     pub question: Question,
     /// The answer.
     pub outcome: Outcome,
-    /// The policy that decided: the first of the strictest. `run` for the run's own `toolPolicy`.
+    /// The policy that decided: the first of the strictest. `run` for the run's own `toolPolicy`, `instance` for its
+    /// instance's limits on sub-agents, `none` when there is no policy.
     pub policy: PolicyName,
     /// The path of the rule in that policy's spec: `toolGating.rules[2]`, `toolGating.defaultAction`, `models.deny[0]`.
     pub rule: String,
-    /// The path of the field in the run's spec that the verdict is about: `spec.model.model`; empty for run-time questions.
+    /// The path of the field in the run's spec that the verdict is about: `spec.model.model`. Empty for questions that
+    /// come up only while it runs, and for tools and features that it can do without.
     pub field: String,
     /// One sentence for people: what is refused, and what would be allowed.
     pub reason: String,
+}
+
+impl Verdict {
+    /// True for a tool or feature that the run can do without: it names no field.
+    fn is_optional(&self) -> bool {
+        match self.question {
+            Question::Tool(_) | Question::Feature(_) => self.field.is_empty(),
+            Question::Sandbox
+            | Question::Subagents
+            | Question::Network(_)
+            | Question::Model(_)
+            | Question::Image(_)
+            | Question::Egress(_)
+            | Question::Budget
+            | Question::Skills => false,
+        }
+    }
 }
 
 /// All answers about a run.
@@ -102,10 +121,10 @@ impl Decision {
         self.denials().next().is_none()
     }
 
-    /// The verdicts that keep the run from existing.
+    /// The verdicts that keep the run from existing: all denials but those of tools and features that it can do without.
     pub fn denials(&self) -> impl Iterator<Item = &Verdict> {
         self.verdicts
             .iter()
-            .filter(|v| v.outcome == Outcome::Deny && !matches!(v.question, Question::Tool(_)))
+            .filter(|verdict| verdict.outcome == Outcome::Deny && !verdict.is_optional())
     }
 }

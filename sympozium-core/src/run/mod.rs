@@ -4,6 +4,7 @@ mod executor;
 mod phase;
 mod plan;
 mod result;
+mod runner_config;
 
 pub use executor::{ExecError, Observed, RunExecutor, RunPhase};
 pub use phase::{Effect, Ending, RunState, STOP_GRACE, Transition, next};
@@ -12,3 +13,4 @@ pub use plan::{
     SubagentLimits,
 };
 pub use result::{AgentResult, LimitHit, ResultMetrics, ResultStatus};
+pub use runner_config::{FolderMount, GatewayEndpoint, RunnerConfig};

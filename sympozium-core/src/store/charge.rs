@@ -32,19 +32,30 @@ pub(super) fn account_keys(reservation: &Reservation) -> Vec<String> {
     keys
 }
 
-/// What the accounts hold once `reservation` is charged, or the first charge that does not fit and what its account
-/// holds now. `held` has all of its accounts. An account that several charges name is charged once.
-pub(super) fn charge(reservation: &Reservation, held: &Holdings) -> Result<Holdings, (Charge, Amount)> {
+/// What becomes of a reservation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Charged {
+    /// It fits; what its accounts hold now.
+    Fits(Holdings),
+    /// The first charge that does not fit, and what its account holds.
+    Exhausted { charge: Charge, held: Amount },
+}
+
+/// Charges `reservation` to its accounts; `held` has all of them. An account that several charges name is charged once.
+pub(super) fn charge(reservation: &Reservation, held: &Holdings) -> Charged {
     let mut after = Holdings::new();
     for charge in &reservation.charges {
         let key = charge.account.to_string();
         let now = held.get(&key).copied().unwrap_or_default();
         if !fits(charge, now, reservation.amount) {
-            return Err((charge.clone(), now));
+            return Charged::Exhausted {
+                charge: charge.clone(),
+                held: now,
+            };
         }
         after.insert(key, add(now, reservation.amount));
     }
-    Ok(after)
+    Charged::Fits(after)
 }
 
 fn fits(charge: &Charge, held: Amount, more: Amount) -> bool {
@@ -130,16 +141,28 @@ mod tests {
     #[test]
     fn an_account_under_two_limits_is_charged_once_and_the_narrower_one_holds() {
         let two = reservation(5, &[Some(20), Some(10)]);
-        assert_eq!(charge(&two, &holding(5)), Ok(holding(10)));
-        let (refused, held) = charge(&two, &holding(6)).unwrap_err();
-        assert_eq!((refused.max_tokens, held), (Some(10), amount(6)));
+        assert_eq!(charge(&two, &holding(5)), Charged::Fits(holding(10)));
+        let narrower = two.charges[1].clone();
+        assert_eq!(
+            charge(&two, &holding(6)),
+            Charged::Exhausted {
+                charge: narrower,
+                held: amount(6)
+            }
+        );
     }
 
     #[test]
     fn sums_stop_at_the_largest_number_and_never_wrap() {
         let metered = reservation(10, &[None]);
-        assert_eq!(charge(&metered, &holding(LARGEST - 3)), Ok(holding(LARGEST)));
-        assert!(charge(&reservation(u64::MAX, &[Some(7)]), &holding(5)).is_err());
+        assert_eq!(
+            charge(&metered, &holding(LARGEST - 3)),
+            Charged::Fits(holding(LARGEST))
+        );
+        assert!(matches!(
+            charge(&reservation(u64::MAX, &[Some(7)]), &holding(5)),
+            Charged::Exhausted { .. }
+        ));
         assert_eq!(settle(amount(3), amount(5), amount(4)), amount(4));
         assert!(check_amount("s", amount(LARGEST)).is_ok());
         assert!(check_amount("s", amount(LARGEST + 1)).is_err());

@@ -2,7 +2,7 @@
 //!
 //! Keeps everything until it is dropped.
 
-use super::charge::{self, Holdings};
+use super::charge::{self, Charged, Holdings};
 use super::page::{After, Before, check_limit, cut};
 use super::session::{no_session, other_message};
 use super::steps::{lost_step, no_step, other_answer};
@@ -292,7 +292,7 @@ impl Ledger for InMemoryStore {
             };
         }
         match charge::charge(reservation, &state.held) {
-            Ok(after) => {
+            Charged::Fits(after) => {
                 state.held.extend(after);
                 let reserved = Reserved {
                     accounts,
@@ -302,7 +302,7 @@ impl Ledger for InMemoryStore {
                 state.reservations.insert(reservation.id, reserved);
                 Ok(Reserve::Granted)
             }
-            Err((charge, held)) => Ok(Reserve::Exhausted { charge, held }),
+            Charged::Exhausted { charge, held } => Ok(Reserve::Exhausted { charge, held }),
         }
     }
 

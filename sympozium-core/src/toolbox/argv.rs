@@ -80,7 +80,7 @@ mod tests {
     use crate::ids::ToolName;
     use serde_json::json;
 
-    fn check(template: &[&str], arguments: Value, expected: Result<&[&str], ArgvError>) {
+    fn check(template: &[&str], arguments: &Value, expected: Result<&[&str], ArgvError>) {
         let tool = TypedTool {
             name: ToolName::new("t").unwrap(),
             description: String::new(),
@@ -89,7 +89,7 @@ mod tests {
             timeout_seconds: 30,
         };
         assert_eq!(
-            argv(&tool, &arguments),
+            argv(&tool, arguments),
             expected.map(|line| line.iter().map(|&s| s.to_owned()).collect())
         );
     }
@@ -98,29 +98,29 @@ mod tests {
     fn a_value_stays_one_argument_whatever_it_holds() {
         check(
             &["grep", "{{p}}"],
-            json!({"p": "a b; rm -rf $(x) {{q}}"}),
+            &json!({"p": "a b; rm -rf $(x) {{q}}"}),
             Ok(&["grep", "a b; rm -rf $(x) {{q}}"]),
         );
         check(
             &["x", "--n={{n}}", "{{b}}"],
-            json!({"n": 3, "b": true}),
+            &json!({"n": 3, "b": true}),
             Ok(&["x", "--n=3", "true"]),
         );
-        check(&["x", "{{o?}}"], json!({}), Ok(&["x"]));
-        check(&["x", "{{o?}}"], json!({"o": "v"}), Ok(&["x", "v"]));
-        check(&["x", "{{m}}"], json!({}), Err(ArgvError::Missing("m".into())));
+        check(&["x", "{{o?}}"], &json!({}), Ok(&["x"]));
+        check(&["x", "{{o?}}"], &json!({"o": "v"}), Ok(&["x", "v"]));
+        check(&["x", "{{m}}"], &json!({}), Err(ArgvError::Missing("m".into())));
         check(
             &["x", "{{m}}"],
-            json!({"m": [1]}),
+            &json!({"m": [1]}),
             Err(ArgvError::NotScalar("m".into())),
         );
         check(
             &["x", "{{m}}"],
-            json!({"m": "\0"}),
+            &json!({"m": "\0"}),
             Err(ArgvError::Unusable("m".into())),
         );
-        check(&["x", "{{m"], json!({"m": 1}), Err(ArgvError::Template));
-        check(&[], json!({}), Err(ArgvError::Template));
-        check(&["x"], json!("no object"), Err(ArgvError::NoObject));
+        check(&["x", "{{m"], &json!({"m": 1}), Err(ArgvError::Template));
+        check(&[], &json!({}), Err(ArgvError::Template));
+        check(&["x"], &json!("no object"), Err(ArgvError::NoObject));
     }
 }

@@ -1,12 +1,13 @@
 //! Whether a run gets a sandbox, and which.
 //!
-//! Pure. Entry: [`sandbox`].
+//! Pure. Entries: [`sandbox`], [`run_request`].
 
 use super::plan::PlanInputs;
 use super::problem::Findings;
 use crate::crd::v1alpha1::{Quantity, ResourceAmounts, RuntimeRequirements, SkillPack};
 use std::collections::BTreeMap;
-use sympozium_core::run::SandboxPlan;
+use sympozium_core::policy::{RunRequest, SandboxRequest, sandbox_ceiling};
+use sympozium_core::run::{RunPlan, SandboxPlan};
 
 /// The run's sandbox, else the instance's, else one that a pack needs.
 pub(super) fn sandbox(
@@ -48,8 +49,44 @@ pub(super) fn sandbox(
     Some(SandboxPlan {
         image,
         requests: requests(&resources, &needs),
-        limits: amounts(&resources.limits),
+        limits: limits(&resources, inputs),
     })
+}
+
+/// The limits that are given; what is left out is the most that the policies allow.
+fn limits(resources: &ResourceAmounts, inputs: &PlanInputs<'_>) -> BTreeMap<String, String> {
+    let mut limits = amounts(&resources.limits);
+    let ceiling = sandbox_ceiling(inputs.policies);
+    for (name, most) in [
+        ("cpu", ceiling.cpu_millis.map(|millis| format!("{millis}m"))),
+        ("memory", ceiling.memory_bytes.map(|bytes| bytes.to_string())),
+    ] {
+        if let Some(most) = most {
+            limits.entry(name.to_owned()).or_insert(most);
+        }
+    }
+    limits
+}
+
+/// What a plan asks of policies.
+pub fn run_request(plan: &RunPlan) -> RunRequest {
+    RunRequest::of(plan, plan.sandbox.as_ref().map(sandbox_request))
+}
+
+/// What a plan's sandbox asks of policies: the larger one of request and limit, as numbers.
+///
+/// An amount that is none asks for the most that there is: a plan from elsewhere gains nothing by being unreadable.
+pub fn sandbox_request(plan: &SandboxPlan) -> SandboxRequest {
+    let most = |name: &str, amount: fn(&Quantity) -> u64| {
+        let given = [&plan.requests, &plan.limits].map(|amounts| amounts.get(name));
+        let read = |text: &String| text.parse().map_or(u64::MAX, |quantity| amount(&quantity));
+        given.into_iter().flatten().map(read).max()
+    };
+    SandboxRequest {
+        image: plan.image.clone(),
+        cpu_millis: most("cpu", Quantity::thousandths),
+        memory_bytes: most("memory", Quantity::units),
+    }
 }
 
 fn check_security_context(inputs: &PlanInputs<'_>, findings: &mut Findings) {

@@ -99,6 +99,7 @@ impl<'a> Shelf<'a> {
         Some(Skill {
             pack,
             builtin: false,
+            category: None,
             documents,
             sidecar: None,
         })

@@ -28,6 +28,7 @@ pub fn skill(entry: PackEntry<'_>) -> Result<Skill, InvalidObjects> {
     let skill = pack.map(|pack| Skill {
         pack,
         builtin: entry.builtin,
+        category: spec.category.clone(),
         documents,
         sidecar,
     });
@@ -62,6 +63,12 @@ fn documents(spec: &SkillPackSpec, findings: &mut Findings) -> Vec<SkillDocument
         {
             findings.add(path(), format_args!("{:?} is there twice", skill.name));
         }
+        let requires = skill.requires.iter().flat_map(|requires| &requires.tools);
+        findings.take_each(
+            &format!("spec.skills[{index}].requires.tools"),
+            requires,
+            ToolName::new,
+        );
     }
     spec.skills.iter().map(document).collect()
 }

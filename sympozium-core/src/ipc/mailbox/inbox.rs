@@ -216,8 +216,9 @@ fn natural(name: &str) -> (usize, &str) {
     (if digits == 0 { 0 } else { name.len() }, name)
 }
 
-/// Reads a regular file without following a link or waiting for a pipe; `None` when there is no such file.
-pub(super) fn read_whole(path: &Path, max: u64) -> Result<Option<Vec<u8>>, MailboxError> {
+/// Reads a regular file of at most `max` bytes, without following a link or waiting for a pipe; `None` when there is no such
+/// file.
+pub fn read_whole(path: &Path, max: u64) -> Result<Option<Vec<u8>>, MailboxError> {
     let rejected = |reason: &str| MailboxError::Rejected {
         name: path
             .file_name()

@@ -7,7 +7,7 @@ mod inbox;
 mod watch;
 mod write;
 
-pub use inbox::{Inbox, InboxConfig, Item};
+pub use inbox::{Inbox, InboxConfig, Item, read_whole};
 pub use watch::{FolderWatch, wait_for};
 pub use write::{make_folders, write_bytes, write_json};
 

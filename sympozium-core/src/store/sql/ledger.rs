@@ -5,7 +5,7 @@
 
 use super::connection::{Row, Transaction, args};
 use super::{SqlStore, json};
-use crate::store::charge::{self, Holdings};
+use crate::store::charge::{self, Charged, Holdings};
 use crate::store::{Account, Amount, Ledger, Reservation, Reserve, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,12 +28,12 @@ impl Ledger for SqlStore {
         }
         let held = lock(&mut tx, &keys).await?;
         match charge::charge(reservation, &held) {
-            Ok(after) => {
+            Charged::Fits(after) => {
                 write(&mut tx, &after).await?;
                 tx.commit().await?;
                 Ok(Reserve::Granted)
             }
-            Err((charge, held)) => {
+            Charged::Exhausted { charge, held } => {
                 tx.rollback().await?;
                 Ok(Reserve::Exhausted { charge, held })
             }

@@ -112,10 +112,14 @@ async fn of_savers_at_the_same_time_one_wins(store: &dyn MemoryStore) {
     let mut version = String::new();
     for round in 0..3 {
         let texts: Vec<String> = (0..10).map(|i| format!("round {round}, saver {i}")).collect();
-        let saves = texts
+        let at_once = texts
             .iter()
             .map(|text| store.save(&instance, memory(text, &version)));
-        let saved: Vec<Memory> = join_all(saves).await.into_iter().filter_map(Result::ok).collect();
+        let saved: Vec<Memory> = join_all(at_once)
+            .await
+            .into_iter()
+            .filter_map(Result::ok)
+            .collect();
         same(&saved.len(), &1, "of savers at the same version exactly one wins");
         let there = some(load(store, &instance).await, "a saved memory is there");
         same(&saved, &vec![there.clone()], "the winner's text is what is there");

@@ -264,10 +264,11 @@ async fn answers_come_back_as_they_were(log: &dyn StepLog) {
         let Begin::Done(found) = begin(log, &claim).await else {
             panic!("a finished step has its answer, even null");
         };
+        // As text: two numbers may be equal and yet be written differently.
+        let (found, given) = (found.to_string(), answer.to_string());
         assert!(
-            found.to_string() == answer.to_string(),
-            "an answer comes back as it was given: {:.200}",
-            found.to_string()
+            found == given,
+            "an answer comes back as it was given: {found:.200}"
         );
     }
 }

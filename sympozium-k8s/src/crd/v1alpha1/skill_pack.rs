@@ -38,7 +38,7 @@ pub struct SkillPackSpec {
     /// Skills of the pack. Their contents together are at most 512 KiB.
     #[schemars(length(min = 1, max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub skills: Vec<PackSkill>,
-    /// Category, for lists.
+    /// Category, for lists. The packs of category `browser` belong to the feature gate `browser-automation`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub category: Option<String>,

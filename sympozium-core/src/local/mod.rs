@@ -1,0 +1,26 @@
+//! Runs on this machine: an agent and its executors as child processes around a private `/ipc`. First form, without
+//! isolation: it says so for every run ([`LocalEvent::Shortfall`]).
+//!
+//! What it must not do: give any process an environment of its own accord (each is made from nothing), hold a key (the
+//! gateway does, in the embedding program), leave anything running or lying about after a run.
+//!
+//! Entry type: [`LocalExecutor`]. It needs a [`RunGateway`]; a [`LocalApprover`] and [`LocalEvents`] are optional.
+
+mod bridge;
+mod executor;
+mod files;
+mod fit;
+mod place;
+mod process;
+mod seams;
+mod settings;
+mod supervise;
+mod tree;
+
+pub use executor::LocalExecutor;
+pub use fit::shortfalls;
+pub use place::Swept;
+pub use seams::{
+    LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
+};
+pub use settings::{LocalProgram, LocalPrograms, LocalSettings, LocalWorkspace};

@@ -1,0 +1,307 @@
+//! From the start of a run's processes to the end of the last one.
+
+use super::bridge::{Bridge, OpenBridge};
+use super::executor::Shared;
+use super::files::Files;
+use super::fit::executors;
+use super::place::Place;
+use super::process::{Ended, Launch, Process};
+use super::{LocalEvent, LocalProcess, fit, tree};
+use crate::error::{BoxError, chain};
+use crate::ids::RunUid;
+use crate::ipc::mailbox::{MailboxError, make_folders, read_whole};
+use crate::ipc::{AgentResult, Folder, Layout};
+use crate::run::{ExecError, RunPlan};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// How long an executor may take to end its command and itself.
+const TOOLBOX_GRACE: Duration = Duration::from_secs(3);
+/// How often an executor that ended by itself is started again.
+const RESTARTS: u32 = 3;
+/// The largest result that is read: an answer of 2 MiB, escaped.
+const MAX_RESULT: u64 = 8 << 20;
+
+/// How a run is ended from outside.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stops {
+    /// Asks the agent to stop; after its grace it is killed.
+    pub(super) ask: CancellationToken,
+    /// Kills at once.
+    pub(super) kill: CancellationToken,
+}
+
+/// A run whose processes work.
+pub(super) struct Started {
+    shared: Arc<Shared>,
+    run: RunUid,
+    layout: Layout,
+    runner: Process,
+    toolboxes: JoinSet<()>,
+    /// Ends the executors.
+    toolboxes_end: CancellationToken,
+    bridge: OpenBridge,
+}
+
+/// How the agent ended.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) exit_code: i32,
+    pub(super) result: Option<AgentResult>,
+}
+
+fn failed(step: &str, run: RunUid, source: impl Into<BoxError>) -> ExecError {
+    ExecError::Failed {
+        step: format!("{step} of run {run}"),
+        source: source.into(),
+    }
+}
+
+/// Makes all that a run needs, and starts its processes, the agent last.
+pub(super) async fn start(
+    shared: &Arc<Shared>,
+    plan: &Arc<RunPlan>,
+    place: &Place,
+) -> Result<Started, ExecError> {
+    let run = plan.run.uid;
+    let files = Files {
+        plan,
+        place,
+        settings: &shared.settings,
+    };
+    for shortfall in fit::shortfalls(plan, &shared.settings) {
+        shared.events.on(run, LocalEvent::Shortfall(shortfall));
+    }
+    let memory = shared.memory_of(plan).await?;
+    files
+        .write_given(memory.as_deref())
+        .map_err(|error| failed("write the files", run, error))?;
+    let executors = executors(plan)?;
+    let packs: Vec<_> = executors.iter().map(|(pack, _)| pack.clone()).collect();
+    let layout = files.layout();
+    make_folders(&layout, &packs).map_err(|error| failed("make the mailbox", run, error))?;
+    let bridge = Bridge {
+        run,
+        layout: layout.clone(),
+        executors: packs,
+        approver: Arc::clone(&shared.approver),
+        events: Arc::clone(&shared.events),
+    };
+    let bridge = bridge
+        .open()
+        .map_err(|error| failed("watch the mailbox", run, error))?;
+    let opened = shared.gateway.open(plan, &place.socket()).await;
+    opened.map_err(|error| failed("open the gateway", run, error))?;
+    let toolboxes_end = CancellationToken::new();
+    let mut toolboxes = JoinSet::new();
+    for (pack, sidecar) in executors {
+        let process = LocalProcess::Toolbox(pack.clone());
+        let config = serde_json::to_vec(&files.toolbox(&pack, sidecar));
+        let launch = launch(&files, &process, config)?;
+        let first = begin(shared, run, &process, &launch)?;
+        let keeper = Keeper {
+            shared: Arc::clone(shared),
+            run,
+            process,
+            launch,
+        };
+        toolboxes.spawn(keeper.keep(first, toolboxes_end.clone()));
+    }
+    let config = serde_json::to_vec(&files.runner());
+    let launch = launch(&files, &LocalProcess::Runner, config)?;
+    Ok(Started {
+        runner: begin(shared, run, &LocalProcess::Runner, &launch)?,
+        shared: Arc::clone(shared),
+        run,
+        layout,
+        toolboxes,
+        toolboxes_end,
+        bridge,
+    })
+}
+
+fn launch(
+    files: &Files<'_>,
+    process: &LocalProcess,
+    config: Result<Vec<u8>, serde_json::Error>,
+) -> Result<Launch, ExecError> {
+    let run = files.plan.run.uid;
+    let step = format!("configure the {process}");
+    let config = config.map_err(|error| failed(&step, run, error))?;
+    let config = files
+        .write_config(process, &config)
+        .map_err(|error| failed(&step, run, error))?;
+    let mut env = files.environment(process);
+    let programs = &files.settings.programs;
+    let program = match process {
+        LocalProcess::Runner => {
+            env.extend(files.plan.env.clone());
+            programs.runner.clone()
+        }
+        LocalProcess::Toolbox(_) => programs.toolbox.clone(),
+    };
+    Ok(Launch {
+        program,
+        config,
+        env,
+        dir: files.place.of(process),
+    })
+}
+
+fn begin(
+    shared: &Shared,
+    run: RunUid,
+    process: &LocalProcess,
+    launch: &Launch,
+) -> Result<Process, ExecError> {
+    let begun = Process::start(launch).map_err(|error| {
+        let program = launch.program.program.display();
+        failed(&format!("start {program} as {process}"), run, error)
+    })?;
+    let event = LocalEvent::Started {
+        process: process.clone(),
+        pid: begun.id(),
+    };
+    shared.events.on(run, event);
+    Ok(begun)
+}
+
+fn tell_end(shared: &Shared, run: RunUid, process: &LocalProcess, ended: &Ended) {
+    let event = LocalEvent::Ended {
+        process: process.clone(),
+        exit_code: ended.exit_code,
+        complaint: ended.complaint.clone(),
+    };
+    shared.events.on(run, event);
+}
+
+impl Started {
+    /// Waits for the agent's end, or brings it about; then ends everything else.
+    pub(super) async fn finish(mut self, stops: &Stops) -> End {
+        let (run, shared) = (self.run, Arc::clone(&self.shared));
+        let bridge_stops = CancellationToken::new();
+        let bridge = self.bridge.serve(&bridge_stops);
+        tokio::pin!(bridge);
+        let (mut bridged, mut living) = (None, true);
+        tokio::select! {
+            _ = self.runner.ended() => living = false,
+            () = stops.kill.cancelled() => {}
+            () = stops.ask.cancelled() => {}
+            // Without a bridge the agent would wait for answers that never come.
+            result = &mut bridge => bridged = Some(result),
+        }
+        let grace = if living {
+            shared.settings.grace
+        } else {
+            Duration::ZERO
+        };
+        let ending = end_runner(self.runner, grace, stops);
+        tokio::pin!(ending);
+        // What the agent still says while it ends is heard.
+        let ended = loop {
+            tokio::select! {
+                ended = &mut ending => break ended,
+                result = &mut bridge, if bridged.is_none() => bridged = Some(result),
+            }
+        };
+        tell_end(&shared, run, &LocalProcess::Runner, &ended);
+        bridge_stops.cancel();
+        let bridged = match bridged {
+            Some(result) => result,
+            None => bridge.await,
+        };
+        self.toolboxes_end.cancel();
+        while self.toolboxes.join_next().await.is_some() {}
+        tree::end_marked(run);
+        shared.gateway.close(run).await;
+        if let Err(error) = bridged {
+            shared.events.on(run, LocalEvent::Fault(chain(&error)));
+        }
+        End {
+            exit_code: ended.exit_code,
+            result: read_result(&shared, run, &self.layout),
+        }
+    }
+
+    /// Kills everything, for a run that could not be started wholly.
+    pub(super) async fn abort(self) {
+        let stops = Stops::default();
+        stops.kill.cancel();
+        self.finish(&stops).await;
+    }
+}
+
+/// Asks an agent to stop and gives it that time; without any, it has ended already.
+async fn end_runner(mut runner: Process, grace: Duration, stops: &Stops) -> Ended {
+    if !grace.is_zero() {
+        runner.ask_to_end();
+        tokio::select! {
+            _ = runner.ended() => {}
+            () = sleep(grace) => {}
+            () = stops.kill.cancelled() => {}
+        }
+    }
+    runner.end(Duration::ZERO).await
+}
+
+/// The result that the agent left; told and left out when it can't be used.
+fn read_result(shared: &Shared, run: RunUid, layout: &Layout) -> Option<AgentResult> {
+    let path = layout.folder(&Folder::Output).join("result.json");
+    let reject = |reason: String| {
+        let name = "result.json".to_owned();
+        shared.events.on(run, LocalEvent::Rejected { name, reason });
+    };
+    match read_whole(&path, MAX_RESULT) {
+        Ok(None) => None,
+        Ok(Some(bytes)) => serde_json::from_slice(&bytes)
+            .map_err(|error| reject(format!("it can't be understood: {error}")))
+            .ok(),
+        Err(MailboxError::Rejected { reason, .. }) => {
+            reject(reason);
+            None
+        }
+        Err(error) => {
+            reject(chain(&error));
+            None
+        }
+    }
+}
+
+/// Keeps one executor alive until it is to end.
+struct Keeper {
+    shared: Arc<Shared>,
+    run: RunUid,
+    process: LocalProcess,
+    launch: Launch,
+}
+
+impl Keeper {
+    async fn keep(self, first: Process, end: CancellationToken) {
+        let mut current = first;
+        for restart in 0.. {
+            tokio::select! {
+                () = end.cancelled() => {
+                    current.ask_to_end();
+                    let ended = current.end(TOOLBOX_GRACE).await;
+                    return tell_end(&self.shared, self.run, &self.process, &ended);
+                }
+                _ = current.ended() => {}
+            }
+            let ended = current.end(Duration::ZERO).await;
+            tell_end(&self.shared, self.run, &self.process, &ended);
+            if restart == RESTARTS {
+                return;
+            }
+            match begin(&self.shared, self.run, &self.process, &self.launch) {
+                Ok(next) => current = next,
+                Err(error) => {
+                    self.shared.events.on(self.run, LocalEvent::Fault(chain(&error)));
+                    return;
+                }
+            }
+        }
+    }
+}
