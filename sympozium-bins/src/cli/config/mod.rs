@@ -10,7 +10,7 @@ mod variables;
 
 pub(super) use database::Database;
 pub(super) use environment::Environment;
-pub(super) use providers::{ProviderFacts, ProviderNames};
+pub(super) use providers::{ProviderNames, address as providers_address};
 
 use super::args::GlobalArgs;
 use super::failure::Failure;

@@ -5,10 +5,9 @@ use super::{Sources, Wishes};
 use crate::cli::failure::Failure;
 use crate::cli::objects::{Holding, PolicySet, in_namespace, name_of};
 use sympozium_core::ids::RunUid;
-use sympozium_core::policy::{Decision, RunRequest, SandboxRequest, decide};
-use sympozium_core::run::{RunPlan, SandboxPlan};
+use sympozium_core::policy::{Decision, decide};
+use sympozium_core::run::RunPlan;
 use sympozium_k8s::convert::{self, KeySecret, PackEntry, PlanInputs};
-use sympozium_k8s::crd::v1alpha1::Quantity;
 
 /// A run that could begin, if its policies let it.
 #[derive(Debug, Clone)]
@@ -82,26 +81,12 @@ fn planned(pair: Pair, wishes: &Wishes, sources: Sources<'_>, uid: RunUid) -> Re
         secrets: Some(&secrets),
     })
     .map_err(|error| Failure::input(format!("{error}.")))?;
-    let request = RunRequest::of(&plan, plan.sandbox.as_ref().map(sandbox_request));
     Ok(Planned {
-        decision: decide(&holding.policies, &request),
+        decision: decide(&holding.policies, &convert::run_request(&plan)),
         plan,
         holding,
         notes: pair.notes,
     })
-}
-
-/// The sandbox's bounds as numbers: its limits, else what it asks for.
-fn sandbox_request(sandbox: &SandboxPlan) -> SandboxRequest {
-    let amount = |name: &str| -> Option<Quantity> {
-        let text = sandbox.limits.get(name).or_else(|| sandbox.requests.get(name))?;
-        text.parse().ok()
-    };
-    SandboxRequest {
-        image: sandbox.image.clone(),
-        cpu_millis: amount("cpu").map(|cpu| cpu.thousandths()),
-        memory_bytes: amount("memory").map(|memory| memory.units()),
-    }
 }
 
 #[cfg(test)]
