@@ -1,6 +1,7 @@
 //! Who carries out a model turn: [`ModelClient`]; and [`ProviderClient`], which asks a provider directly.
 
 use super::ModelCall;
+use crate::retry::{RetryPolicy, next_delay};
 use async_trait::async_trait;
 use futures::StreamExt;
 use std::fmt;
@@ -56,8 +57,8 @@ pub struct ProviderClient {
 
 /// Attempts per turn. Together with the pauses between them about ten seconds of an outage are bridged.
 const ATTEMPTS: u32 = 5;
-/// The longest pause that a provider can ask for.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// The longest pause of our own.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 impl ProviderClient {
     /// Asks that provider for that model.
@@ -148,15 +149,12 @@ impl ModelClient for ProviderClient {
     }
 }
 
-/// How long to wait before the next attempt; `None` = there is none. Doubles from half a second, with jitter.
+/// How long to wait before the next attempt; `None` = there is none. How many there are is the caller's to bound.
 pub(crate) fn pause(retry: Retry, attempt: u32) -> Option<Duration> {
-    match retry {
-        Retry::Never => None,
-        Retry::Now => Some(Duration::ZERO),
-        Retry::After(after) => Some(after.min(LONGEST_PAUSE)),
-        Retry::Backoff => {
-            let full = 500_u64.saturating_mul(1 << attempt.saturating_sub(1).min(4));
-            Some(Duration::from_millis(full / 2 + fastrand::u64(0..=full / 2)))
-        }
-    }
+    let policy = RetryPolicy {
+        attempts: u32::MAX,
+        cap: LONGEST_PAUSE,
+        ..RetryPolicy::default()
+    };
+    next_delay(retry, attempt, &policy, fastrand::f64())
 }

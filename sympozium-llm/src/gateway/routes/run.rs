@@ -1,0 +1,32 @@
+//! `GET /v1/run`.
+
+use super::super::problem::{self, Answer};
+use super::super::run_input::run_input;
+use super::super::turn::conversation;
+use super::{Admitted, Door};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use sympozium_core::gateway::{Problem, RunInput};
+
+pub(super) async fn get(State(door): State<Door>, headers: HeaderMap) -> Response {
+    match input(&door, &headers).await {
+        Ok(input) => Json(input).into_response(),
+        Err(problem) => Answer(problem).into_response(),
+    }
+}
+
+async fn input(door: &Door, headers: &HeaderMap) -> Result<RunInput, Problem> {
+    let Admitted { plan, clock } = door.admit(headers).await?;
+    let inner = &door.gateway.inner;
+    let provider = inner
+        .parts
+        .providers
+        .provider(&plan)
+        .await
+        .map_err(|error| problem::of_source(&error))?;
+    let (_, conversation) = conversation(inner, &plan).await?;
+    let window = provider.capabilities().context_window;
+    Ok(run_input(&plan, conversation.size(), window, clock.remaining()))
+}

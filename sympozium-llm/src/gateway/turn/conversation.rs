@@ -1,0 +1,102 @@
+//! What goes upstream. Pure.
+
+use sha2::{Digest, Sha256};
+use sympozium_core::chat::{ChatRequest, Message, Role, Shorten, shorten_tool_output, well_formed};
+use sympozium_core::gateway::{HistorySize, TurnRequest};
+use sympozium_core::ids::RunUid;
+use sympozium_core::run::RunPlan;
+use sympozium_core::store::Turn as StoredTurn;
+
+/// A session's turns, seen from one run.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    /// What other runs said before this one said anything.
+    pub(crate) before: Vec<Message>,
+    /// What this run has said, in order.
+    pub(crate) own: Vec<StoredTurn>,
+}
+
+impl Conversation {
+    pub(crate) fn of(run: RunUid, turns: Vec<StoredTurn>) -> Self {
+        let first = turns
+            .iter()
+            .position(|turn| turn.run == run)
+            .unwrap_or(turns.len());
+        let (mut before, mut own) = (Vec::new(), Vec::new());
+        for (i, turn) in turns.into_iter().enumerate() {
+            if turn.run == run {
+                own.push(turn);
+            } else if i < first {
+                before.push(turn.message);
+            }
+        }
+        own.sort_by_key(|turn| turn.index);
+        Self {
+            before: well_formed(before),
+            own,
+        }
+    }
+
+    pub(crate) fn size(&self) -> HistorySize {
+        let bytes = self
+            .before
+            .iter()
+            .map(|m| serde_json::to_vec(m).map_or(0, |json| json.len() as u64))
+            .sum();
+        HistorySize {
+            messages: u32::try_from(self.before.len()).unwrap_or(u32::MAX),
+            bytes,
+        }
+    }
+
+    /// The answer that stands behind these very messages already: a former attempt stored it and died before it could
+    /// say so.
+    pub(crate) fn answered(&self, turn: &TurnRequest) -> Option<&StoredTurn> {
+        let from = turn.base as usize;
+        let messages = self.own.get(from..from.checked_add(turn.messages.len())?)?;
+        let same = messages.iter().map(|turn| &turn.message).eq(&turn.messages);
+        self.own
+            .get(from + turn.messages.len())
+            .filter(|answer| same && answer.message.role == Role::Assistant)
+    }
+}
+
+/// The request that goes upstream.
+pub(crate) fn upstream(
+    plan: &RunPlan,
+    conversation: &Conversation,
+    turn: &TurnRequest,
+    max_tokens: u32,
+) -> ChatRequest {
+    let mut own: Vec<_> = conversation.own.iter().map(|turn| turn.message.clone()).collect();
+    own.extend(turn.messages.iter().cloned());
+    let mut before = conversation.before.clone();
+    if let Some(rule) = turn.shorten {
+        shorten_tool_output(&mut own, rule);
+        // What came before the run is older than anything in it.
+        shorten_tool_output(
+            &mut before,
+            Shorten {
+                before: u32::MAX,
+                keep: rule.keep,
+            },
+        );
+    }
+    before.extend(own);
+    let mut request = ChatRequest::new(plan.model.model.clone())
+        .messages(before)
+        .tools(turn.tools.clone());
+    request.system.clone_from(&turn.system);
+    request.tool_choice = turn.tool_choice.clone();
+    request.thinking = plan.model.thinking;
+    request.max_tokens = Some(max_tokens);
+    request
+}
+
+/// The SHA-256 of a request in its canonical form: as we write it, whatever spacing or key order it came in.
+pub(crate) fn hash<T: serde::Serialize>(kind: &str, request: &T) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(kind.as_bytes());
+    sha.update(serde_json::to_vec(request).unwrap_or_default());
+    sha.finalize().into()
+}
