@@ -1,11 +1,13 @@
-//! Sympozium's programs, as functions: they read flags and environment, choose implementations, and compose.
+//! Sympozium's programs: everything below is composition of the library crates.
 //!
-//! What belongs here is only composition; nothing depends on this crate. What can be decided is decided in
-//! `sympozium-core`, what is around a model is in `sympozium-llm`.
+//! | Question | Module |
+//! | --- | --- |
+//! | What does the `sympozium` command do? | [`cli`] (feature `cli`) |
+//! | What runs in the places of a run: the agent, the executors of commands? | [`entry`] (features `runner`, `toolbox`) |
 //!
-//! | Program | Module | Feature |
-//! | --- | --- | --- |
-//! | `sympozium-runner`, `sympozium-toolbox` | [`entry`] | `runner`, `toolbox` |
+//! Only here are flags and environment read, logging set up, and exit codes chosen.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 #[cfg(any(feature = "runner", feature = "toolbox"))]
 pub mod entry;
