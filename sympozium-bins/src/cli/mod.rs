@@ -11,9 +11,11 @@
 //! Nothing here decides what a run may do: that is `sympozium_core::policy`. Entry: [`main`].
 
 mod args;
+mod choice;
 mod config;
 mod crds;
 mod failure;
+mod gateway;
 mod generate;
 mod logging;
 mod memory;
@@ -21,6 +23,8 @@ mod objects;
 mod output;
 mod planning;
 mod policy_check;
+mod providers;
+mod run;
 mod sessions;
 mod stores;
 
@@ -59,6 +63,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let config = || Config::read(&cli.global, &Environment::of_process());
     match cli.command {
+        Command::Run(args) => run::command(&args, &config()?),
+        Command::Gateway(args) => gateway::command(&args, &config()?),
         Command::Crds => crds::command(),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(&args),
@@ -71,9 +77,9 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
 
 /// Runs a command's asynchronous part.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::failed(format!("The program's runtime could not be started: {error}.")))?
-        .block_on(work)
+        .map_err(|error| Failure::failed(format!("The program's runtime could not be started: {error}.")))?;
+    runtime.block_on(work)
 }
