@@ -28,7 +28,8 @@ mod run;
 mod sessions;
 mod stores;
 
-use args::{Cli, Command};
+use crate::entry;
+use args::{Cli, Command, Internal};
 use clap::Parser;
 use config::{Config, Environment};
 use failure::{Exit, Failure};
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     match dispatch(cli) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             output::complain(&failure.to_string());
             failure.exit.into()
@@ -60,9 +61,16 @@ fn usage(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let config = || Config::read(&cli.global, &Environment::of_process());
-    match cli.command {
+    let exit = match cli.command {
+        // A part has nothing but its own arguments: no environment decides what it does.
+        Command::Internal(Internal::Runner(part)) => {
+            return Ok(entry::runner::with_arguments(part.arguments.into_iter()));
+        }
+        Command::Internal(Internal::Toolbox(part)) => {
+            return Ok(entry::toolbox::with_arguments(part.arguments.into_iter()));
+        }
         Command::Run(args) => run::command(&args, &config()?),
         Command::Gateway(args) => gateway::command(&args, &config()?),
         Command::Crds => crds::command(),
@@ -72,7 +80,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Policy(args) => policy_check::command(&args),
         Command::Sessions(args) => sessions::command(args, &config()?),
         Command::Memory(args) => memory::command(args, &config()?),
-    }
+    }?;
+    Ok(exit.into())
 }
 
 /// Runs a command's asynchronous part.

@@ -55,7 +55,12 @@ pub(super) fn command(args: &GatewayArgs, config: &Config) -> Result<Exit, Failu
 }
 
 /// What the holder of the token may do: a run that does not end.
-fn planned(args: &ServeArgs, config: &Config, choice: &Choice, objects: &Objects) -> Result<Planned, Failure> {
+fn planned(
+    args: &ServeArgs,
+    config: &Config,
+    choice: &Choice,
+    objects: &Objects,
+) -> Result<Planned, Failure> {
     if !objects.runs.is_empty() {
         return Err(Failure::input(
             "An AgentRun can't be served: give an instance, policies and Secrets.",
@@ -148,7 +153,11 @@ fn announce(listener: &TcpListener, plan: &RunPlan, is_default: bool, token: &To
         .local_addr()
         .map_err(|error| Failure::failed(format!("The listener has no address: {error}.")))?;
     output::print(&format!("listening on http://{address}\n"))?;
-    let policies: Vec<_> = plan.policies.iter().map(|policy| policy.name.0.as_str()).collect();
+    let policies: Vec<_> = plan
+        .policies
+        .iter()
+        .map(|policy| policy.name.0.as_str())
+        .collect();
     let built_in = if is_default {
         " (built in; it allows everything)"
     } else {

@@ -128,13 +128,20 @@ mod tests {
             ("y", Some((ApprovalAnswer::Approved, ""))),
             (" YES ", Some((ApprovalAnswer::Approved, ""))),
             ("n", Some((ApprovalAnswer::Denied, "The person said no."))),
-            ("no not that file", Some((ApprovalAnswer::Denied, "not that file"))),
+            (
+                "no not that file",
+                Some((ApprovalAnswer::Denied, "not that file")),
+            ),
             ("", None),
             ("maybe", None),
             ("yessir", None),
         ] {
             let answer = understood(line).map(|answer| (answer.answer, answer.reason));
-            assert_eq!(answer, expected.map(|(answer, reason)| (answer, reason.to_owned())), "{line:?}");
+            assert_eq!(
+                answer,
+                expected.map(|(answer, reason)| (answer, reason.to_owned())),
+                "{line:?}"
+            );
         }
     }
 

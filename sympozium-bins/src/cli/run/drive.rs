@@ -17,8 +17,10 @@ use sympozium_core::error::chain;
 use sympozium_core::ids::RunUid;
 use sympozium_core::local::LocalExecutor;
 use sympozium_core::memory::{MemoryStore, extract};
+use sympozium_core::policy::Decision;
 use sympozium_core::run::{
-    AgentResult, Effect, Ending, ExecError, Observed, RunExecutor, RunPhase, RunPlan, RunState, STOP_GRACE, next,
+    AgentResult, Effect, Ending, ExecError, Observed, RunExecutor, RunPhase, RunPlan, RunState, STOP_GRACE,
+    next,
 };
 use sympozium_core::store::sql::SqlStore;
 use sympozium_core::store::{Account, Ledger, Scope, Window};
@@ -34,7 +36,7 @@ pub(super) struct Driver {
     pub(super) memories: Arc<dyn MemoryStore>,
     pub(super) store: SqlStore,
     /// Whether prices are known, so that there is something to say about cost.
-    pub(super) priced: bool,
+    pub(super) has_prices: bool,
 }
 
 /// What is known of a run while it is driven.
@@ -48,19 +50,28 @@ struct Course {
 }
 
 impl Driver {
-    /// Runs it, and tells all of it. A failure is told as well, unless nothing was told yet.
+    /// Runs it, and tells all of it, how it failed included.
     pub(super) async fn run(
         &self,
         planned: &Planned,
         beginning: Beginning,
         interrupts: &mut Interrupts,
-    ) -> Result<Exit, Failure> {
-        let plan = &planned.plan;
-        let run = plan.run.uid;
+    ) -> Exit {
+        let run = planned.plan.run.uid;
         self.teller.tell(run, &Event::Run(Box::new(beginning)));
         if !planned.decision.admits() {
-            return Ok(self.refuse(run));
+            return self.end_unbegun(run, "Refused", Exit::Refused, refusal(&planned.decision));
         }
+        match self.begin(&planned.plan, interrupts).await {
+            Ok((ending, course)) => self.end(run, &ending, &course).await,
+            Err(failure) => {
+                let exit = failure.exit;
+                self.end_unbegun(run, RunPhase::Failed.as_str(), exit, failure.to_string())
+            }
+        }
+    }
+
+    async fn begin(&self, plan: &RunPlan, interrupts: &mut Interrupts) -> Result<(Ending, Course), Failure> {
         let mut course = Course {
             state: RunState {
                 phase: RunPhase::Pending,
@@ -73,37 +84,21 @@ impl Driver {
             base: self.memory_before(plan).await?,
             killed: false,
         };
-        match self.course(plan, &mut course, interrupts).await {
-            Ok(ending) => Ok(self.end(run, &ending, &course).await),
-            Err(failure) => {
-                self.executor.remove(run).await.map_err(of_executor)?;
-                self.tell_failure(run, &failure);
-                Err(failure)
-            }
-        }
+        self.course(plan, &mut course, interrupts)
+            .await
+            .map(|ending| (ending, course))
     }
 
-    fn refuse(&self, run: RunUid) -> Exit {
+    fn end_unbegun(&self, run: RunUid, phase: &'static str, exit: Exit, error: String) -> Exit {
         let ended = Ended {
-            phase: "Refused",
+            phase,
             result: None,
-            error: Some("The policies do not allow this run.".to_owned()),
+            error: Some(error),
             cost_micro_usd: None,
-            exit_code: Exit::Refused.code(),
+            exit_code: exit.code(),
         };
         self.teller.tell(run, &Event::Result(Box::new(ended)));
-        Exit::Refused
-    }
-
-    fn tell_failure(&self, run: RunUid, failure: &Failure) {
-        let ended = Ended {
-            phase: RunPhase::Failed.as_str(),
-            result: None,
-            error: Some(failure.to_string()),
-            cost_micro_usd: None,
-            exit_code: failure.exit.code(),
-        };
-        self.teller.tell(run, &Event::Result(Box::new(ended)));
+        exit
     }
 
     async fn memory_before(&self, plan: &RunPlan) -> Result<String, Failure> {
@@ -137,8 +132,16 @@ impl Driver {
     async fn carry_out(&self, effect: Effect, plan: &RunPlan, course: &Course) -> Result<(), Failure> {
         let run = plan.run.uid;
         match effect {
-            Effect::Create => self.executor.ensure(plan).await.map_err(of_executor),
-            Effect::Stop => self.executor.cancel(run).await.map_err(of_executor),
+            Effect::Create => self
+                .executor
+                .ensure(plan)
+                .await
+                .map_err(|error| of_executor(&error)),
+            Effect::Stop => self
+                .executor
+                .cancel(run)
+                .await
+                .map_err(|error| of_executor(&error)),
             Effect::Revoke => {
                 self.gateway.end(run);
                 Ok(())
@@ -147,17 +150,26 @@ impl Driver {
                 self.save_memory(plan, course).await;
                 Ok(())
             }
-            Effect::CleanUp => self.executor.remove(run).await.map_err(of_executor),
+            Effect::CleanUp => self
+                .executor
+                .remove(run)
+                .await
+                .map_err(|error| of_executor(&error)),
         }
     }
 
     /// Until the run changes, its time is up, or somebody wishes it to end.
-    async fn wait(&self, plan: &RunPlan, course: &mut Course, interrupts: &mut Interrupts) -> Result<(), Failure> {
+    async fn wait(
+        &self,
+        plan: &RunPlan,
+        course: &mut Course,
+        interrupts: &mut Interrupts,
+    ) -> Result<(), Failure> {
         let run = plan.run.uid;
         let alarm = until_alarm(course.state.deadline, Timestamp::now());
         tokio::select! {
             seen = self.executor.changed(run, &course.seen) => {
-                course.seen = seen.map_err(of_executor)?;
+                course.seen = seen.map_err(|error| of_executor(&error))?;
                 if let Observed::Running { since } = &course.seen {
                     let timeout = SignedDuration::try_from(plan.limits.timeout).unwrap_or(SignedDuration::MAX);
                     course.state.deadline = since.saturating_add(timeout).ok();
@@ -189,7 +201,10 @@ impl Driver {
         let event = match remember(self.memories.as_ref(), &plan.instance, &course.base, &update, cap).await {
             Ok(remembered) => Event::Memory(remembered),
             Err(error) => Event::Fault {
-                detail: format!("The memory could not be saved: {}. It would have been: {update}", chain(&error)),
+                detail: format!(
+                    "The memory could not be saved: {}. It would have been: {update}",
+                    chain(&error)
+                ),
             },
         };
         self.teller.tell(plan.run.uid, &event);
@@ -221,7 +236,7 @@ impl Driver {
     }
 
     async fn cost(&self, run: RunUid) -> Option<u64> {
-        if !self.priced {
+        if !self.has_prices {
             return None;
         }
         let account = Account {
@@ -235,6 +250,20 @@ impl Driver {
     }
 }
 
+/// Everything that keeps a run from existing, as one sentence.
+fn refusal(decision: &Decision) -> String {
+    let denials: Vec<_> = decision
+        .denials()
+        .map(|verdict| {
+            format!(
+                "{} by {} {}: {}",
+                verdict.question, verdict.policy, verdict.rule, verdict.reason
+            )
+        })
+        .collect();
+    format!("The policies do not allow this run. {}", denials.join(" "))
+}
+
 /// How long to wait for the next point in time that matters.
 fn until_alarm(deadline: Option<Timestamp>, now: Timestamp) -> Duration {
     let Some(deadline) = deadline else {
@@ -243,7 +272,8 @@ fn until_alarm(deadline: Option<Timestamp>, now: Timestamp) -> Duration {
     let overdue = deadline.saturating_add(STOP_GRACE).unwrap_or(deadline);
     let next = if now < deadline { deadline } else { overdue };
     // Waking a moment late is better than waking early and often.
-    let wait = Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO) + Duration::from_millis(10);
+    let wait =
+        Duration::try_from(next.duration_since(now)).unwrap_or(Duration::ZERO) + Duration::from_millis(10);
     wait.min(LONGEST_WAIT)
 }
 
@@ -263,8 +293,8 @@ fn without_memory(result: &AgentResult) -> AgentResult {
     }
 }
 
-fn of_executor(error: ExecError) -> Failure {
-    let message = format!("{}.", chain(&error));
+fn of_executor(error: &ExecError) -> Failure {
+    let message = format!("{}.", chain(error));
     match error {
         ExecError::Unsupported { .. } => Failure::input(message),
         ExecError::Failed { .. } | ExecError::NotFound(_) => Failure::failed(message),
@@ -288,7 +318,11 @@ mod tests {
             (Some(100), 500, margin),
             (Some(1_000_000), 0, LONGEST_WAIT),
         ] {
-            assert_eq!(until_alarm(deadline.map(at), at(now)), expected, "{deadline:?} {now}");
+            assert_eq!(
+                until_alarm(deadline.map(at), at(now)),
+                expected,
+                "{deadline:?} {now}"
+            );
         }
     }
 }

@@ -70,7 +70,7 @@ async fn run_all(
 ) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen()?;
     let prices = providers::prices(args.model.prices.as_deref())?;
-    let priced = !prices.0.is_empty();
+    let has_prices = !prices.0.is_empty();
     let gateway = Arc::new(LocalGateway::new(prepared.providers, store, prices)?);
     let display = Arc::new(Display::new(args.output, config.look));
     let recorder = Arc::new(Recorder::start(store.clone()));
@@ -85,23 +85,15 @@ async fn run_all(
         teller,
         memories,
         store: store.clone(),
-        priced,
+        has_prices,
     };
     let mut exits = Vec::new();
-    let mut failure = None;
     for planned in &prepared.planned {
         let beginning = beginning(planned, &settings);
-        match driver.run(planned, beginning, &mut interrupts).await {
-            Ok(exit) => {
-                exits.push(exit);
-                if exit == Exit::Cancelled {
-                    break;
-                }
-            }
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
+        let exit = driver.run(planned, beginning, &mut interrupts).await;
+        exits.push(exit);
+        if exit == Exit::Cancelled {
+            break;
         }
     }
     let ended = driver.executor.shutdown().await;
@@ -112,7 +104,7 @@ async fn run_all(
     }
     display.finish()?;
     ended.map_err(|error| Failure::failed(format!("{}.", chain(&error))))?;
-    failure.map_or_else(|| Ok(outcome::overall(&exits)), Err)
+    Ok(outcome::overall(&exits))
 }
 
 fn beginning(planned: &super::planning::Planned, settings: &LocalSettings) -> Beginning {

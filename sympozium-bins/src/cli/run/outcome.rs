@@ -90,9 +90,19 @@ mod tests {
         };
         check(Ending::Answered, Some(0), Exit::Success, "");
         check(Ending::Error("no key".into()), Some(1), Exit::Failed, "no key");
-        check(Ending::Error("a policy".into()), Some(3), Exit::Refused, "a policy");
+        check(
+            Ending::Error("a policy".into()),
+            Some(3),
+            Exit::Refused,
+            "a policy",
+        );
         check(Ending::Error("bad".into()), Some(2), Exit::BadInput, "bad");
-        check(Ending::Died { exit_code: 137 }, Some(137), Exit::Failed, "137 and left no result: it broke");
+        check(
+            Ending::Died { exit_code: 137 },
+            Some(137),
+            Exit::Failed,
+            "137 and left no result: it broke",
+        );
         check(Ending::Deadline, None, Exit::Deadline, "time was up");
         check(Ending::Cancelled, Some(130), Exit::Cancelled, "cancelled");
         check(Ending::Lost, None, Exit::Failed, "gone");
@@ -101,6 +111,9 @@ mod tests {
     #[test]
     fn the_first_failure_is_the_exit_code_of_all() {
         assert_eq!(overall(&[]), Exit::Success);
-        assert_eq!(overall(&[Exit::Success, Exit::Refused, Exit::Failed]), Exit::Refused);
+        assert_eq!(
+            overall(&[Exit::Success, Exit::Refused, Exit::Failed]),
+            Exit::Refused
+        );
     }
 }

@@ -40,9 +40,10 @@ impl Prepared {
             ));
         }
         if let Some(first) = planned.first_mut() {
-            let schedules = objects.schedules.iter().map(|name| {
-                format!("SympoziumSchedule {name} is not carried out: that needs a cluster.")
-            });
+            let schedules = objects
+                .schedules
+                .iter()
+                .map(|name| format!("SympoziumSchedule {name} is not carried out: that needs a cluster."));
             first.notes.extend(schedules);
         }
         let mut providers = ByRun::default();
@@ -98,15 +99,16 @@ pub(super) fn notes(planned: &Planned, settings: &LocalSettings) -> Vec<String> 
     let mut notes = planned.notes.clone();
     if settings.workspace == LocalWorkspace::Private {
         notes.push(
-            "There is no --workspace: the run works in an empty folder that is removed at its end.".to_owned(),
+            "There is no --workspace: the run works in an empty folder that is removed at its end."
+                .to_owned(),
         );
     }
-    notes.extend(planned.holding.notes.iter().map(|(policy, note)| {
-        format!(
-            "Policy {policy}: {} {}.",
-            note.path,
-            note.reason.explanation()
-        )
-    }));
+    notes.extend(
+        planned
+            .holding
+            .notes
+            .iter()
+            .map(|(policy, note)| format!("Policy {policy}: {} {}.", note.path, note.reason.explanation())),
+    );
     notes
 }
