@@ -7,7 +7,6 @@ use super::policy_check::PolicyArgs;
 use super::run::RunArgs;
 use super::sessions::SessionsArgs;
 use clap::{Args, Parser, Subcommand};
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Runs AI agents where they can do no harm.
@@ -58,25 +57,6 @@ pub(super) enum Command {
     Man(ManArgs),
     /// Print the version
     Version,
-    /// A part of a run, which `run` starts by itself
-    #[command(subcommand, hide = true)]
-    Internal(Internal),
-}
-
-/// A process of a run.
-#[derive(Debug, Subcommand)]
-pub(super) enum Internal {
-    /// The agent
-    Runner(PartArgs),
-    /// The executor of commands
-    Toolbox(PartArgs),
-}
-
-/// Arguments that the part itself understands.
-#[derive(Debug, Args)]
-pub(super) struct PartArgs {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(super) arguments: Vec<OsString>,
 }
 
 /// The program's name and version.

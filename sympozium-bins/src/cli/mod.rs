@@ -29,14 +29,25 @@ mod sessions;
 mod stores;
 
 use crate::entry;
-use args::{Cli, Command, Internal};
+use args::{Cli, Command};
 use clap::Parser;
 use config::{Config, Environment};
 use failure::{Exit, Failure};
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
+
+/// The word before the parts of a run.
+const INTERNAL: &str = "internal";
+/// The agent.
+const RUNNER: &str = "runner";
+/// The executor of commands.
+const TOOLBOX: &str = "toolbox";
 
 /// Reads the command line of this process, does what it says, and says how it ended.
 pub fn main() -> ExitCode {
+    if let Some(exit) = part(std::env::args_os().skip(1)) {
+        return exit;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -47,6 +58,20 @@ pub fn main() -> ExitCode {
             output::complain(&failure.to_string());
             failure.exit.into()
         }
+    }
+}
+
+/// Plays a part of a run: `run` starts this very program as `sympozium internal runner|toolbox`. No person calls these, so
+/// neither help nor completions know them; and they have nothing but their own arguments, so that no environment decides
+/// what they do.
+fn part(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    if arguments.next()? != INTERNAL {
+        return None;
+    }
+    match arguments.next().as_deref().and_then(OsStr::to_str) {
+        Some(RUNNER) => Some(entry::runner::with_arguments(arguments)),
+        Some(TOOLBOX) => Some(entry::toolbox::with_arguments(arguments)),
+        Some(_) | None => None,
     }
 }
 
@@ -64,13 +89,6 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let config = || Config::read(&cli.global, &Environment::of_process());
     let exit = match cli.command {
-        // A part has nothing but its own arguments: no environment decides what it does.
-        Command::Internal(Internal::Runner(part)) => {
-            return Ok(entry::runner::with_arguments(part.arguments.into_iter()));
-        }
-        Command::Internal(Internal::Toolbox(part)) => {
-            return Ok(entry::toolbox::with_arguments(part.arguments.into_iter()));
-        }
         Command::Run(args) => run::command(&args, &config()?),
         Command::Gateway(args) => gateway::command(&args, &config()?),
         Command::Crds => crds::command(),

@@ -3,7 +3,7 @@
 use super::args::Approve;
 use super::display::Display;
 use super::terminal::Terminal;
-use crate::cli::output::{note, plain};
+use crate::cli::output::{escaped, note};
 use async_trait::async_trait;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -82,14 +82,14 @@ fn question(request: &ApprovalRequest) -> String {
     let arguments = serde_json::to_string_pretty(&request.arguments).unwrap_or_default();
     let mut text = format!("? {}", request.tool);
     if let Some(target) = &request.target {
-        let _infallible = write!(text, " in {}", plain(target));
+        let _infallible = write!(text, " in {}", escaped(target));
     }
     let _infallible = write!(
         text,
         " needs your agreement ({} {}):\n{}\nAgree? [y/n, or n and why]",
-        plain(&request.policy),
-        plain(&request.rule),
-        plain(&arguments)
+        escaped(&request.policy),
+        escaped(&request.rule),
+        escaped(&arguments)
     );
     text
 }

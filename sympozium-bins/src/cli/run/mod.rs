@@ -30,7 +30,7 @@ pub(super) use prepare::policies;
 
 use super::config::Config;
 use super::failure::{Exit, Failure};
-use super::{block_on, providers, stores};
+use super::{INTERNAL, RUNNER, TOOLBOX, block_on, providers, stores};
 use approve::Approver;
 use display::Display;
 use drive::Driver;
@@ -128,10 +128,10 @@ fn beginning(planned: &super::planning::Planned, settings: &LocalSettings) -> Be
 fn settings(args: &RunArgs, config: &Config) -> Result<LocalSettings, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::failed(format!("This program's own file can't be found: {error}.")))?;
-    let internal = |part: &str| LocalProgram::new(&program, ["internal", part]);
+    let internal = |part: &str| LocalProgram::new(&program, [INTERNAL, part]);
     let programs = LocalPrograms {
-        runner: internal("runner"),
-        toolbox: internal("toolbox"),
+        runner: internal(RUNNER),
+        toolbox: internal(TOOLBOX),
     };
     let mut settings = LocalSettings::new(config.data_dir()?.join("runs"), programs);
     settings.workspace = workspace::workspace(args.workspace.as_deref())?;

@@ -23,6 +23,11 @@ impl Prepared {
     /// Reads all files, makes all plans and all providers.
     pub(super) fn read(args: &RunArgs, config: &Config) -> Result<Self, Failure> {
         check_isolation(args.sandbox)?;
+        if args.task.is_none() && args.files.is_empty() {
+            return Err(Failure::input(
+                "What is to be done? Give a TASK, or files with an AgentRun by -f.",
+            ));
+        }
         let objects = Objects::read(&args.files)?;
         let policies = policies(&args.model.policies)?;
         let skills = skill_packs(&args.skills)?;
