@@ -1,8 +1,13 @@
 //! Everything around a model: providers, the agent loop, the built-in tools, and the gateway that holds the keys.
 
 pub mod agent;
+#[cfg(any(feature = "openai", feature = "anthropic"))]
+#[doc(hidden)]
+pub mod fuzz_entry;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "http", feature = "scripted"))]
+pub mod providers;
 #[cfg(feature = "runner")]
 pub mod runner;
 #[cfg(feature = "runner")]
