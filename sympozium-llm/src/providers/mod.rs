@@ -20,6 +20,9 @@ mod arguments;
 mod model_words;
 #[cfg(feature = "openai")]
 pub mod openai;
+#[cfg(test)]
+#[cfg(all(feature = "openai", feature = "anthropic"))]
+mod recorded_tests;
 #[cfg(feature = "http")]
 mod registry;
 #[cfg(any(feature = "openai", feature = "anthropic"))]

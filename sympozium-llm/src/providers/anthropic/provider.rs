@@ -3,7 +3,7 @@
 use super::decode::Decoder;
 use super::encode::body;
 use crate::http::GuardedClient;
-use crate::providers::transport::{Endpoint, KeyHeader, sub_url};
+use crate::providers::transport::{Endpoint, Form, sub_url};
 use crate::providers::{ProviderFactory, ProviderSettings, SetupError};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -13,8 +13,13 @@ use sympozium_core::llm::{Capabilities, ChatStream, LlmError, LlmProvider};
 use url::Url;
 
 const BASE_URL: &str = "https://api.anthropic.com";
-/// The version of the wire format that is spoken here.
-const VERSION: &str = "2023-06-01";
+
+const FORM: Form = Form {
+    key_header: "x-api-key",
+    key_prefix: "",
+    // The version of the wire format that is spoken here.
+    headers: &[("anthropic-version", "2023-06-01")],
+};
 
 /// Anthropic, and servers that speak its wire format. A base URL may end in `/v1` or not.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,8 +57,7 @@ struct AnthropicProvider {
 impl AnthropicProvider {
     fn new(settings: ProviderSettings, client: &GuardedClient) -> Result<Self, SetupError> {
         let name = settings.name.clone();
-        let endpoint = Endpoint::new(settings, client, KeyHeader::Named("x-api-key"), BASE_URL)?
-            .header("anthropic-version", VERSION);
+        let endpoint = Endpoint::new(settings, client, FORM, BASE_URL)?;
         let base = endpoint.base();
         let path: &[&str] = if base.path().trim_end_matches('/').ends_with("/v1") {
             &["messages"]

@@ -4,7 +4,7 @@ use super::decode::Decoder;
 use super::encode::body;
 use super::factory::{ApiStyle, ChatCompletions};
 use crate::http::GuardedClient;
-use crate::providers::transport::{Endpoint, KeyHeader, sub_url};
+use crate::providers::transport::{Endpoint, Form, sub_url};
 use crate::providers::{ProviderSettings, SetupError};
 use async_trait::async_trait;
 use sympozium_core::chat::ChatRequest;
@@ -39,11 +39,7 @@ impl OpenAiProvider {
     ) -> Result<Self, SetupError> {
         let name = settings.name.clone();
         let version = settings.api_version.clone();
-        let key_header = match server.style {
-            ApiStyle::OpenAi => KeyHeader::Bearer,
-            ApiStyle::Azure => KeyHeader::Named("api-key"),
-        };
-        let endpoint = Endpoint::new(settings, client, key_header, server.example)?;
+        let endpoint = Endpoint::new(settings, client, form(server.style), server.example)?;
         let place = match server.style {
             ApiStyle::OpenAi => plain(endpoint.base(), &name)?,
             ApiStyle::Azure => azure(endpoint.base(), version.as_deref(), &name)?,
@@ -63,6 +59,18 @@ impl OpenAiProvider {
                 sub_url(url, &[deployment, "chat", "completions"], &self.name)
             }
         }
+    }
+}
+
+const fn form(style: ApiStyle) -> Form {
+    let (key_header, key_prefix) = match style {
+        ApiStyle::OpenAi => ("authorization", "Bearer "),
+        ApiStyle::Azure => ("api-key", ""),
+    };
+    Form {
+        key_header,
+        key_prefix,
+        headers: &[],
     }
 }
 

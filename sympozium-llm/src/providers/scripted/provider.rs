@@ -345,7 +345,7 @@ turns:
                 "tool name",
             ),
             ("turns:\n  - error: {kind: odd}\n", (2, 19), "odd"),
-            ("turns: [\n", (2, 1), ""),
+            ("turns: [\n", (1, 8), "bracket"),
             ("turns: []\n", (1, 1), "no turn"),
             ("turns:\n  - {}\n", (2, 5), "says nothing"),
             (

@@ -23,13 +23,15 @@ use url::Url;
 const MAX_ERROR: usize = 64 << 10;
 const ERROR_TIME: Duration = Duration::from_secs(5);
 
-/// The header that carries the key.
+/// What the endpoints of a wire format have in common.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::providers) enum KeyHeader {
-    /// `authorization: Bearer <key>`.
-    Bearer,
-    /// This one, bare.
-    Named(&'static str),
+pub(in crate::providers) struct Form {
+    /// The header that carries the key, in lower case.
+    pub(in crate::providers) key_header: &'static str,
+    /// What stands before the key in it.
+    pub(in crate::providers) key_prefix: &'static str,
+    /// What every request carries besides.
+    pub(in crate::providers) headers: &'static [(&'static str, &'static str)],
 }
 
 /// A provider's base address, with what every request to it carries.
@@ -46,7 +48,7 @@ impl Endpoint {
     pub(in crate::providers) fn new(
         settings: ProviderSettings,
         client: &GuardedClient,
-        key_header: KeyHeader,
+        form: Form,
         example: &'static str,
     ) -> Result<Self, SetupError> {
         let provider = settings.name;
@@ -60,10 +62,13 @@ impl Endpoint {
                 detail: "it must be a plain address that paths can be added to",
             });
         }
-        let mut headers = HeaderMap::new();
+        let fixed = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let mut headers: HeaderMap = form.headers.iter().map(fixed).collect();
         if let Some(key) = &settings.api_key {
-            let (name, value) = key_value(key, key_header).ok_or(SetupError::InvalidKey { provider })?;
-            headers.insert(name, value);
+            let value = key_value(key, form.key_prefix).ok_or(SetupError::InvalidKey { provider })?;
+            headers.insert(HeaderName::from_static(form.key_header), value);
         }
         Ok(Self {
             client: client.clone(),
@@ -71,12 +76,6 @@ impl Endpoint {
             headers,
             scrub: Scrub::new(settings.api_key),
         })
-    }
-
-    /// Adds a header to every request.
-    pub(in crate::providers) fn header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.headers.insert(name, HeaderValue::from_static(value));
-        self
     }
 
     pub(in crate::providers) fn base(&self) -> &Url {
@@ -172,15 +171,11 @@ pub(in crate::providers) fn sub_url(
     Ok(url)
 }
 
-fn key_value(key: &SecretString, key_header: KeyHeader) -> Option<(HeaderName, HeaderValue)> {
-    let (name, text) = match key_header {
-        KeyHeader::Bearer => (header::AUTHORIZATION, format!("Bearer {}", key.expose_secret())),
-        KeyHeader::Named(name) => (HeaderName::from_static(name), key.expose_secret().to_owned()),
-    };
-    let mut value = HeaderValue::from_str(&text).ok()?;
+fn key_value(key: &SecretString, prefix: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("{prefix}{}", key.expose_secret())).ok()?;
     // Not shown by `Debug`, and not put into a compression table.
     value.set_sensitive(true);
-    Some((name, value))
+    Some(value)
 }
 
 fn media(response: &Response) -> &str {

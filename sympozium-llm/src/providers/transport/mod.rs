@@ -17,6 +17,6 @@ mod retry_after;
 mod scrub;
 
 pub(super) use assembly::{Assembly, Decode, ended_early, protocol};
-pub(super) use endpoint::{Endpoint, KeyHeader, sub_url};
+pub(super) use endpoint::{Endpoint, Form, sub_url};
 pub(super) use failure::Words;
 pub(super) use scrub::Scrub;
