@@ -47,5 +47,10 @@
 mod fakes;
 mod suites;
 
-pub use fakes::{FailingStore, FakeAnswer, FakeProvider, RecordingChannel, StaticAuth, StaticSkills};
-pub use suites::{audit_log, event_bus, ledger, memory_store, session_store, step_log};
+pub use fakes::{
+    AgentDoes, FailingStore, FakeAnswer, FakeExecutor, FakeProvider, RecordingChannel, StaticAuth,
+    StaticSkills, run_plan,
+};
+pub use suites::{
+    ExecutorFixture, audit_log, event_bus, ledger, memory_store, run_executor, session_store, step_log,
+};

@@ -6,6 +6,7 @@
 
 mod audit;
 mod bus;
+mod executor;
 mod ledger;
 mod memory;
 mod sessions;
@@ -13,6 +14,7 @@ mod steps;
 
 pub use audit::audit_log;
 pub use bus::event_bus;
+pub use executor::{ExecutorFixture, run_executor};
 pub use ledger::ledger;
 pub use memory::memory_store;
 pub use sessions::session_store;
