@@ -8,6 +8,7 @@ use super::objects::{Objects, read_text};
 use super::planning::provider_of;
 use clap::Args;
 use std::path::PathBuf;
+use sympozium_k8s::convert::provider_of_model;
 use url::Url;
 
 /// The provider that plays a script.
@@ -113,9 +114,9 @@ impl ModelArgs {
             .clone()
             .or_else(|| self.script.as_ref().map(|_| SCRIPTED.to_owned()))
             .or_else(|| default(&config.defaults.provider));
-        let is_open = provider.is_none() && model.is_none() && base_url.is_none();
-        let provider = if is_open && !documents.names_model {
-            Some(by_key(config, documents)?)
+        let is_open = provider.is_none() && base_url.is_none() && !documents.names_model;
+        let provider = if is_open {
+            Some(by_model_or_key(model.as_deref(), config, documents)?)
         } else {
             provider
         };
@@ -152,11 +153,20 @@ impl ModelArgs {
     }
 }
 
-/// The provider that there is a key for, in a Secret or in the environment.
-fn by_key(config: &Config, documents: Documents) -> Result<String, Failure> {
+/// The provider that the model's name tells, else the one that there is a key for, in a Secret or in the environment.
+fn by_model_or_key(model: Option<&str>, config: &Config, documents: Documents) -> Result<String, Failure> {
     let of_environment = || config.providers.first_with_key().map(|facts| facts.name);
-    let found = documents.key_of.or_else(of_environment);
-    found.map(str::to_owned).ok_or_else(|| Failure::input(ADVICE))
+    let found = model
+        .and_then(provider_of_model)
+        .or(documents.key_of)
+        .or_else(of_environment);
+    let unknown = || match model {
+        Some(model) => format!(
+            "Whose model is {model}? Name its provider with --provider, or its address with --base-url."
+        ),
+        None => ADVICE.to_owned(),
+    };
+    found.map(str::to_owned).ok_or_else(|| Failure::input(unknown()))
 }
 
 fn default_model(provider: &str) -> Option<String> {
@@ -225,7 +235,13 @@ mod tests {
                 nothing,
                 "openai/llama",
             ),
-            (&flags(None, Some("claude-x")), &[key][..], nothing, "-/claude-x"),
+            (
+                &flags(None, Some("claude-x")),
+                &[key][..],
+                nothing,
+                "anthropic/claude-x",
+            ),
+            (&flags(None, Some("own")), &[key][..], nothing, "openai/own"),
             (&flags(None, Some("claude-x")), &[key][..], model, "-/claude-x"),
             (&address, &[][..], nothing, "-/m"),
             (&script, &[key][..], nothing, "scripted/scripted"),
