@@ -1,6 +1,6 @@
 //! Entry points for fuzzing: bytes in, invariants checked, nothing out.
 
-use crate::providers::replay::{self, Replayed};
+use crate::providers::decode::replay::{self, Replayed};
 use std::collections::BTreeSet;
 use sympozium_core::chat::{Accumulator, ChatEvent};
 
@@ -17,14 +17,14 @@ pub fn sse(data: &[u8]) {
 }
 
 /// An answer in OpenAI's form.
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "decoders"))]
 pub fn openai_stream(data: &[u8]) {
     check(replay::openai([data]));
     same(&replay::openai([data]), &replay::openai(pieces(data)));
 }
 
 /// An answer in Anthropic's form.
-#[cfg(feature = "anthropic")]
+#[cfg(any(feature = "anthropic", feature = "decoders"))]
 pub fn anthropic_stream(data: &[u8]) {
     check(replay::anthropic([data]));
     same(&replay::anthropic([data]), &replay::anthropic(pieces(data)));

@@ -16,17 +16,12 @@
 pub mod anthropic;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod arguments;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
-mod model_words;
+#[cfg(any(feature = "openai", feature = "anthropic", feature = "decoders"))]
+pub(crate) mod decode;
 #[cfg(feature = "openai")]
 pub mod openai;
-#[cfg(test)]
-#[cfg(all(feature = "openai", feature = "anthropic"))]
-mod recorded_tests;
 #[cfg(feature = "http")]
 mod registry;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
-pub(crate) mod replay;
 #[cfg(test)]
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod sample;
@@ -34,8 +29,6 @@ mod sample;
 pub mod scripted;
 #[cfg(feature = "http")]
 mod setup;
-#[cfg(any(feature = "openai", feature = "anthropic"))]
-mod sse;
 #[cfg(any(feature = "openai", feature = "anthropic"))]
 mod transport;
 

@@ -1,8 +1,8 @@
 //! The provider: encode, post, decode.
 
-use super::decode::Decoder;
 use super::encode::body;
 use crate::http::GuardedClient;
+use crate::providers::decode::anthropic::Decoder;
 use crate::providers::transport::{Endpoint, Form, sub_url};
 use crate::providers::{ProviderFactory, ProviderSettings, SetupError};
 use async_trait::async_trait;

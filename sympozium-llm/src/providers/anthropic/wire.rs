@@ -1,6 +1,6 @@
-//! The form on the wire. What is sent is typed strictly; what comes back is read loosely, because servers differ.
+//! The form of a request on the wire.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 #[derive(Debug, Serialize)]
@@ -96,65 +96,4 @@ pub(super) enum WireThinking {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct OutputConfig {
     pub(super) effort: &'static str,
-}
-
-/// An event of the stream. Which fields there are depends on `kind`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Event {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) index: Option<u32>,
-    pub(super) message: Option<StartedMessage>,
-    pub(super) content_block: Option<StartedBlock>,
-    pub(super) delta: Option<Delta>,
-    pub(super) usage: Option<WireUsage>,
-    pub(super) error: Option<Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct StartedMessage {
-    pub(super) model: Option<String>,
-    pub(super) usage: Option<WireUsage>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct StartedBlock {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) text: Option<String>,
-    pub(super) thinking: Option<String>,
-    pub(super) signature: Option<String>,
-    pub(super) data: Option<String>,
-    pub(super) id: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) input: Value,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Delta {
-    #[serde(rename = "type")]
-    pub(super) kind: Option<String>,
-    pub(super) text: Option<String>,
-    pub(super) thinking: Option<String>,
-    pub(super) signature: Option<String>,
-    pub(super) partial_json: Option<String>,
-    pub(super) stop_reason: Option<String>,
-}
-
-/// Tokens. Input is counted in three parts that exclude each other.
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
-#[serde(default)]
-pub(super) struct WireUsage {
-    #[serde(rename = "input_tokens")]
-    pub(super) fresh: Option<u64>,
-    #[serde(rename = "cache_creation_input_tokens")]
-    pub(super) cache_written: Option<u64>,
-    #[serde(rename = "cache_read_input_tokens")]
-    pub(super) cache_read: Option<u64>,
-    #[serde(rename = "output_tokens")]
-    pub(super) output: Option<u64>,
 }

@@ -1,9 +1,9 @@
 //! The provider: encode, post, decode.
 
-use super::decode::Decoder;
 use super::encode::body;
 use super::factory::{ApiStyle, ChatCompletions};
 use crate::http::GuardedClient;
+use crate::providers::decode::openai::Decoder;
 use crate::providers::transport::{Endpoint, Form, sub_url};
 use crate::providers::{ProviderSettings, SetupError};
 use async_trait::async_trait;

@@ -1,11 +1,9 @@
 //! One request to a provider.
 
-use super::assembly::Decode;
-use super::failure::Words;
 use super::reading::read;
 use super::retry_after::retry_after;
-use super::scrub::Scrub;
 use crate::http::{AddressRefused, GuardedClient, shown};
+use crate::providers::decode::{Decode, Scrub, Words};
 use crate::providers::setup::{ProviderSettings, SetupError};
 use futures::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};

@@ -1,6 +1,6 @@
 //! An answer's body as a stream of chat events.
 
-use super::assembly::{Assembly, Decode};
+use crate::providers::decode::{Assembly, Decode};
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use sympozium_core::chat::ChatEvent;

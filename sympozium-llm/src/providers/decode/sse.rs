@@ -3,28 +3,28 @@
 use std::collections::VecDeque;
 
 /// The largest event, in bytes of its lines. Whole tool calls come in pieces, so nothing legitimate comes near it.
-pub(super) const MAX_EVENT: usize = 4 << 20;
+pub(in crate::providers) const MAX_EVENT: usize = 4 << 20;
 
 /// One event that had data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SseEvent {
+pub(in crate::providers) struct SseEvent {
     /// Its name; empty when it had none.
-    pub(super) name: String,
+    pub(in crate::providers) name: String,
     /// Its data, lines joined by line feeds. What is not UTF-8 is replaced.
-    pub(super) data: String,
+    pub(in crate::providers) data: String,
 }
 
 /// An event or a line is larger than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event is larger than {limit} bytes")]
-pub(super) struct TooLarge {
+pub(in crate::providers) struct TooLarge {
     /// How large an event may be.
-    pub(super) limit: usize,
+    pub(in crate::providers) limit: usize,
 }
 
 /// Takes bytes, gives events. What stands at the end without an empty line after it is no event.
 #[derive(Debug)]
-pub(super) struct SseDecoder {
+pub(in crate::providers) struct SseDecoder {
     limit: usize,
     line: Vec<u8>,
     /// A carriage return ended the last line; a line feed right after it belongs to it.
@@ -44,7 +44,7 @@ impl Default for SseDecoder {
 
 impl SseDecoder {
     /// A decoder for events of at most so many bytes.
-    pub(super) fn with_limit(limit: usize) -> Self {
+    pub(in crate::providers) fn with_limit(limit: usize) -> Self {
         Self {
             limit,
             line: Vec::new(),
@@ -57,7 +57,11 @@ impl SseDecoder {
     }
 
     /// Takes the next bytes.
-    pub(super) fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<SseEvent>) -> Result<(), TooLarge> {
+    pub(in crate::providers) fn feed(
+        &mut self,
+        bytes: &[u8],
+        events: &mut VecDeque<SseEvent>,
+    ) -> Result<(), TooLarge> {
         let mut rest = bytes;
         while let Some((first, after)) = rest.split_first() {
             if self.after_return && *first == b'\n' {

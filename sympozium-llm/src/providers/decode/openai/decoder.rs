@@ -1,9 +1,10 @@
 //! Chunks of an answer as chat events. Pure.
 
 use super::wire::{CallDelta, Choice, Chunk, Delta, WireUsage};
-use crate::providers::model_words::{call_id, tool_name};
-use crate::providers::sse::SseEvent;
-use crate::providers::transport::{Decode, Scrub, Words, ended_early, protocol};
+use crate::providers::decode::assembly::{Decode, ended_early, protocol};
+use crate::providers::decode::made_up::{call_id, tool_name};
+use crate::providers::decode::sse::SseEvent;
+use crate::providers::decode::{Scrub, Words};
 use serde_json::Value;
 use std::collections::VecDeque;
 use sympozium_core::chat::{ChatEvent, FinishReason, Usage};

@@ -1,7 +1,7 @@
 //! Recorded streams, decoded without a network: for tests and fuzzing.
 
 use super::sse::{SseDecoder, SseEvent};
-use super::transport::{Assembly, Decode};
+use super::{Assembly, Decode, Scrub};
 use std::collections::VecDeque;
 use sympozium_core::chat::ChatEvent;
 use sympozium_core::llm::LlmError;
@@ -10,21 +10,15 @@ use sympozium_core::llm::LlmError;
 pub(crate) type Replayed = (Vec<ChatEvent>, Option<LlmError>);
 
 /// An answer in OpenAI's form.
-#[cfg(feature = "openai")]
+#[cfg(any(feature = "openai", feature = "decoders"))]
 pub(crate) fn openai<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Replayed {
-    replay(
-        super::openai::Decoder::new(super::transport::Scrub::default()),
-        pieces,
-    )
+    replay(super::openai::Decoder::new(Scrub::new(None)), pieces)
 }
 
 /// An answer in Anthropic's form.
-#[cfg(feature = "anthropic")]
+#[cfg(any(feature = "anthropic", feature = "decoders"))]
 pub(crate) fn anthropic<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Replayed {
-    replay(
-        super::anthropic::Decoder::new(super::transport::Scrub::default()),
-        pieces,
-    )
+    replay(super::anthropic::Decoder::new(Scrub::new(None)), pieces)
 }
 
 /// The events alone, as name and data; `None` where one is larger than `limit`.

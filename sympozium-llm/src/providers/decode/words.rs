@@ -83,7 +83,7 @@ impl Words {
     }
 
     /// The error of an answer with that status.
-    pub(super) fn with_status(self, status: u16, after: Option<Duration>) -> LlmError {
+    pub(in crate::providers) fn with_status(self, status: u16, after: Option<Duration>) -> LlmError {
         if self.is_no_credit() || status == 402 {
             return LlmError::QuotaExhausted {
                 detail: self.detail(),
