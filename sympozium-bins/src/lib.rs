@@ -2,8 +2,8 @@
 //!
 //! | Question | Module |
 //! | --- | --- |
-//! | What does the `sympozium` command do? | [`cli`] (feature `cli`) |
-//! | What runs in the places of a run: the agent, the executors of commands? | [`entry`] (features `runner`, `toolbox`) |
+//! | What does the `sympozium` command do? | `cli` (feature `cli`) |
+//! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`) |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
 

@@ -2,6 +2,8 @@
 #![cfg(all(feature = "testing", feature = "sqlite"))]
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+mod killed;
+
 use jiff::Timestamp;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -209,4 +211,22 @@ async fn what_was_stored_survives_a_killed_process() {
         })
         .await
         .unwrap();
+}
+
+/// Not a test of its own: the process that the next test kills.
+#[tokio::test]
+async fn a_process_that_works_until_it_is_killed() {
+    if let Some(path) = killed::store_of_child() {
+        let store = SqlStore::sqlite(Path::new(&path)).await.unwrap();
+        killed::work_until_killed(&store).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_process_had_begun_is_taken_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.db");
+    let last = killed::kill_while_it_works("a_process_that_works_until_it_is_killed", path.to_str().unwrap());
+    let store = SqlStore::sqlite(&path).await.unwrap();
+    killed::what_it_had_begun_is_taken_up(&store, last).await;
 }

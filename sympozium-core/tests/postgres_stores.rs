@@ -9,6 +9,8 @@
     reason = "a test may panic, in its helpers too"
 )]
 
+mod killed;
+
 use futures::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -244,6 +246,26 @@ async fn a_lock_that_is_never_released_makes_the_store_unavailable() {
         assert_eq!(error.kind(), "store-unavailable", "{}", chain(&error));
         lock.rollback().await.unwrap();
         assert_eq!(store.held(&account).await.unwrap().tokens, 1);
+    })
+    .await;
+}
+
+/// Not a test of its own: the process that the next test kills.
+#[tokio::test]
+async fn a_process_that_works_until_it_is_killed() {
+    if let Some(url) = killed::store_of_child() {
+        let store = SqlStore::postgres(&SecretString::from(url)).await.unwrap();
+        killed::work_until_killed(&store).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a PostgreSQL server in SYMPOZIUM_TEST_POSTGRES"]
+async fn what_a_killed_process_had_begun_is_taken_up() {
+    with_database(async |database: TestDatabase| {
+        let last = killed::kill_while_it_works("a_process_that_works_until_it_is_killed", &database.text);
+        let store = database.store().await;
+        killed::what_it_had_begun_is_taken_up(&store, last).await;
     })
     .await;
 }

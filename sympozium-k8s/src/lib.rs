@@ -13,3 +13,6 @@ pub mod convert;
 pub mod crd;
 #[cfg(feature = "yaml")]
 pub mod documents;
+#[cfg(feature = "yaml")]
+#[doc(hidden)]
+pub mod fuzz_entry;

@@ -160,3 +160,17 @@ proptest! {
         let _ = sympozium_k8s::documents::parse("f.yaml", &text);
     }
 }
+
+#[test]
+fn stored_policies_are_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/policy_yaml");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let input = std::fs::read(&path).unwrap();
+        let outcome = std::panic::catch_unwind(|| sympozium_k8s::fuzz_entry::policy_yaml(&input));
+        assert!(outcome.is_ok(), "see above for what {} does", path.display());
+        count += 1;
+    }
+    assert!(count > 5, "there are {count} stored inputs");
+}

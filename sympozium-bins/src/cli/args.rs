@@ -1,8 +1,10 @@
 //! The command line: which commands there are, and which flags all of them know.
 
+use super::gateway::GatewayArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::memory::MemoryArgs;
 use super::policy_check::PolicyArgs;
+use super::run::RunArgs;
 use super::sessions::SessionsArgs;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -37,6 +39,10 @@ pub(super) struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Run an agent on this machine
+    Run(RunArgs),
+    /// Serve the model gateway by itself
+    Gateway(GatewayArgs),
     /// Look at stored conversations, or delete them
     Sessions(SessionsArgs),
     /// Look at what an instance remembers, or change it
@@ -59,12 +65,5 @@ pub(super) fn version() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_tree_is_sound() {
-        Cli::command().debug_assert();
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

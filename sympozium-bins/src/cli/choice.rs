@@ -72,7 +72,8 @@ impl ModelArgs {
 
     /// Pure.
     fn resolve(&self, config: &Config, documents_bring_one: bool) -> Result<Choice, Failure> {
-        let given = |flag: &Option<String>, variable: &Option<String>| flag.clone().or_else(|| variable.clone());
+        let given =
+            |flag: &Option<String>, variable: &Option<String>| flag.clone().or_else(|| variable.clone());
         let model = given(&self.model, &config.defaults.model);
         let base_url = match (&self.base_url, &config.defaults.base_url) {
             (Some(flag), _) => Some(providers_address("--base-url", flag)?),
@@ -94,7 +95,8 @@ impl ModelArgs {
             known.map(|(_, model)| (*model).to_owned())
         };
         // A document's model stays, unless the provider is another one now.
-        let model = model.or_else(|| default_model().filter(|_| !documents_bring_one || self.script.is_some()));
+        let model =
+            model.or_else(|| default_model().filter(|_| !documents_bring_one || self.script.is_some()));
         if let (Some(provider), None, false) = (&provider, &model, documents_bring_one) {
             return Err(Failure::input(format!(
                 "Which model of {provider}? Name it with --model."
@@ -169,14 +171,43 @@ mod tests {
         for (given, environment, documents, expected) in [
             (&none, &[key, anthropic][..], false, "openai/gpt-4o-mini"),
             (&none, &variables[..], false, "ollama/llama"),
-            (&args(Some("openai"), None, None, false), &variables[..], false, "openai/llama"),
-            (&args(None, Some("claude-x"), None, false), &[key][..], false, "-/claude-x"),
-            (&args(None, Some("m"), Some("http://h/v1"), false), &[][..], false, "-/m"),
-            (&args(None, None, None, true), &[key][..], false, "scripted/scripted"),
-            (&args(Some("scripted"), None, None, true), &[][..], true, "scripted/scripted"),
+            (
+                &args(Some("openai"), None, None, false),
+                &variables[..],
+                false,
+                "openai/llama",
+            ),
+            (
+                &args(None, Some("claude-x"), None, false),
+                &[key][..],
+                false,
+                "-/claude-x",
+            ),
+            (
+                &args(None, Some("m"), Some("http://h/v1"), false),
+                &[][..],
+                false,
+                "-/m",
+            ),
+            (
+                &args(None, None, None, true),
+                &[key][..],
+                false,
+                "scripted/scripted",
+            ),
+            (
+                &args(Some("scripted"), None, None, true),
+                &[][..],
+                true,
+                "scripted/scripted",
+            ),
             (&none, &[key][..], true, "-/-"),
         ] {
-            assert_eq!(resolve(given, environment, documents).as_deref(), Ok(expected), "{given:?}");
+            assert_eq!(
+                resolve(given, environment, documents).as_deref(),
+                Ok(expected),
+                "{given:?}"
+            );
         }
     }
 
@@ -185,15 +216,39 @@ mod tests {
         let anthropic = ("ANTHROPIC_API_KEY", "k");
         for (given, environment, expected) in [
             (args(None, None, None, false), &[][..], ADVICE),
-            (args(None, None, None, false), &[anthropic][..], "Which model of anthropic? Name it with --model."),
-            (args(Some("scripted"), None, None, false), &[][..], "name its file with --script"),
-            (args(Some("openai"), Some("m"), None, true), &[][..], "not by another one"),
-            (args(None, None, Some("http://h/v1"), false), &[][..], "Name it with --model"),
-            (args(None, Some("m"), Some("ftp://h"), false), &[][..], "--base-url"),
+            (
+                args(None, None, None, false),
+                &[anthropic][..],
+                "Which model of anthropic? Name it with --model.",
+            ),
+            (
+                args(Some("scripted"), None, None, false),
+                &[][..],
+                "name its file with --script",
+            ),
+            (
+                args(Some("openai"), Some("m"), None, true),
+                &[][..],
+                "not by another one",
+            ),
+            (
+                args(None, None, Some("http://h/v1"), false),
+                &[][..],
+                "Name it with --model",
+            ),
+            (
+                args(None, Some("m"), Some("ftp://h"), false),
+                &[][..],
+                "--base-url",
+            ),
         ] {
             let message = resolve(&given, environment, false).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
-        assert_eq!(ADVICE.lines().count(), 4, "one line that says what is missing, and three ways out");
+        assert_eq!(
+            ADVICE.lines().count(),
+            4,
+            "one line that says what is missing, and three ways out"
+        );
     }
 }

@@ -57,7 +57,13 @@ fn provider(
     }
     let registry = ProviderRegistry::standard();
     let public = registry.default_base_url(name);
-    let key = key_of(plan, objects, &config.providers, choice.base_url.as_ref(), public.as_ref())?;
+    let key = key_of(
+        plan,
+        objects,
+        &config.providers,
+        choice.base_url.as_ref(),
+        public.as_ref(),
+    )?;
     let mut rules = AddressRules::public_only();
     // Whoever runs this on their own machine chose the address, whatever it is.
     if let Some(address) = &key.base_url {

@@ -25,7 +25,7 @@ fn turns() -> Vec<Says> {
             ("read_file", json!({"path": "notes.txt"})),
             (
                 "execute_command",
-                json!({"command": "echo two >> marks; rm notes.txt; date +%N"}),
+                json!({"command": "echo two >> marks; date +%N"}),
             ),
         ]),
         Says::Words("All of it is done."),

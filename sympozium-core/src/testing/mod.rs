@@ -52,5 +52,7 @@ pub use fakes::{
     StaticSkills, run_plan,
 };
 pub use suites::{
-    ExecutorFixture, audit_log, event_bus, ledger, memory_store, run_executor, session_store, step_log,
+    ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate,
+    channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store, skill_source,
+    step_log,
 };

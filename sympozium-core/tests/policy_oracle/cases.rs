@@ -52,7 +52,7 @@ const IMAGES: [&str; 4] = [
     "a",
 ];
 const IMAGE_PATTERNS: [&str; 5] = ["registry.example/*", "*/a:1", "a", "*", "registry.example/team/b"];
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "a.org",
     "x.a.org",
     "y.x.a.org",
@@ -60,6 +60,8 @@ const TARGETS: [&str; 7] = [
     "*.x.a.org",
     "b.org",
     "xa.org",
+    // A star without a dot behind it is no pattern of hosts.
+    "*a.org",
 ];
 const PORTS: [u16; 2] = [443, 80];
 const URLS: [&str; 9] = [

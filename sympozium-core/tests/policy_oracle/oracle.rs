@@ -298,7 +298,7 @@ fn all_hosts(pattern: &str) -> Vec<&'static str> {
 fn all_names() -> &'static [String] {
     static NAMES: OnceLock<Vec<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        let mut names: Vec<String> = ["a.org", "b.org", "xa.org"].map(str::to_owned).to_vec();
+        let mut names: Vec<String> = ["a.org", "b.org", "xa.org", "*a.org"].map(str::to_owned).to_vec();
         for _ in 0..4 {
             let deeper: Vec<_> = names
                 .iter()

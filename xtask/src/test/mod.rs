@@ -62,7 +62,7 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<Counts> {
     counts += run_stage("build programs and examples", &mut build(), |_| Counts::default());
     counts += run_stage(
         "unit and integration tests",
-        &mut cargo_tests(&options, server.as_ref()),
+        &mut cargo_tests(&options, server.as_ref().map(postgres::Server::url)),
         Counts::from_cargo,
     );
     drop(server);
@@ -113,7 +113,7 @@ fn build() -> Command {
     repo::cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"])
 }
 
-fn cargo_tests(options: &Options, server: Option<&postgres::Server>) -> Command {
+fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Command {
     let mut command = repo::cargo(&[
         "test",
         "--workspace",
@@ -125,8 +125,11 @@ fn cargo_tests(options: &Options, server: Option<&postgres::Server>) -> Command 
         "--",
     ]);
     command.args(&options.filter);
-    match server {
-        Some(server) => command.env("SYMPOZIUM_TEST_POSTGRES", server.url()),
+    match postgres_url {
+        // Tests are ignored for one reason only: that there is no server.
+        Some(url) => command
+            .arg("--include-ignored")
+            .env("SYMPOZIUM_TEST_POSTGRES", url),
         // A server that somebody else runs is not ours to write into.
         None => command.env_remove("SYMPOZIUM_TEST_POSTGRES"),
     };
@@ -187,6 +190,39 @@ mod tests {
                 filter: words("policy --fast")
             }
         );
+    }
+
+    /// An ignored test that needs something else would fail where there is a server, and hide where there is none.
+    #[test]
+    fn tests_are_ignored_only_for_want_of_postgres() {
+        let reason = format!(
+            "#[ignore = \"needs a PostgreSQL server in {}\"]",
+            "SYMPOZIUM_TEST_POSTGRES"
+        );
+        for path in repo::tracked(&[".rs"]).unwrap() {
+            let text = std::fs::read_to_string(repo::root().join(&path)).unwrap();
+            let ignores = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("#[ignore"));
+            for line in ignores {
+                assert_eq!(line, reason, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_server_the_tests_that_need_one_are_not_ignored() {
+        let words = |command: &Command| -> Vec<String> {
+            command
+                .get_args()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect()
+        };
+        let without = cargo_tests(&Options::default(), None);
+        assert!(!words(&without).contains(&"--include-ignored".to_owned()));
+        let with = cargo_tests(&Options::default(), Some("postgres://127.0.0.1/x"));
+        assert!(words(&with).contains(&"--include-ignored".to_owned()));
     }
 
     #[test]

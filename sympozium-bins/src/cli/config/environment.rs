@@ -38,13 +38,13 @@ impl Environment {
         let unknown = self
             .variables
             .keys()
-            .find(|name| name.starts_with(OWN_PREFIX) && VARIABLES.iter().all(|known| known.name != *name));
+            .find(|name| name.starts_with(OWN_PREFIX) && !VARIABLES.contains(&name.as_str()));
         match unknown {
             None => Ok(()),
             Some(name) => {
                 let known: Vec<_> = VARIABLES
                     .iter()
-                    .map(|variable| variable.name)
+                    .copied()
                     .filter(|name| name.starts_with(OWN_PREFIX))
                     .collect();
                 Err(Failure::input(format!(
@@ -57,10 +57,7 @@ impl Environment {
 
     /// A value as it is.
     pub(super) fn raw(&self, name: &'static str) -> Option<OsString> {
-        debug_assert!(
-            VARIABLES.iter().any(|variable| variable.name == name),
-            "{name} is not in the list"
-        );
+        debug_assert!(VARIABLES.contains(&name), "{name} is not in the list");
         self.variables
             .get(name)
             .filter(|value| !value.is_empty())

@@ -6,7 +6,7 @@ mod columns;
 mod plain;
 
 pub(super) use columns::columns;
-pub(super) use plain::{one_line, plain};
+pub(super) use plain::{escaped, one_line, plain};
 
 use super::failure::{Exit, Failure};
 use clap::ValueEnum;

@@ -6,6 +6,20 @@ pub(in crate::cli) fn plain(text: &str) -> String {
     text.chars().filter(|c| is_shown(*c)).collect()
 }
 
+/// The text with everything that a person could not see, or not see rightly, written as an escape: for what somebody
+/// has to agree to.
+pub(in crate::cli) fn escaped(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c == '\n' || !(c.is_control() || is_direction(c) || is_invisible(c)) {
+                c.to_string()
+            } else {
+                c.escape_unicode().to_string()
+            }
+        })
+        .collect()
+}
+
 /// The text on one line, cut after `max` characters.
 pub(in crate::cli) fn one_line(text: &str, max: usize) -> String {
     let mut shown: String = text
@@ -28,6 +42,12 @@ const fn is_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Characters without a shape.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{206f}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +57,9 @@ mod tests {
         assert_eq!(plain("a\u{1b}[2J\tb\r\n\u{202e}c\u{9b}"), "a[2J\tb\nc");
         assert_eq!(one_line("a\nb\u{1b}c", 10), "a b c");
         assert_eq!(one_line("abcdef", 3), "abc…");
+        assert_eq!(
+            escaped("a\nb\u{1b}\u{202e}\u{200b}ä"),
+            "a\nb\\u{1b}\\u{202e}\\u{200b}ä"
+        );
     }
 }

@@ -9,7 +9,7 @@ use sympozium_k8s::crd::v1alpha1::GoDuration;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArgs {
     /// What the agent is to do
-    #[arg(value_name = "TASK", required_unless_present = "files")]
+    #[arg(value_name = "TASK")]
     pub(super) task: Option<String>,
     /// Files as for `kubectl apply`: AgentRun, SympoziumInstance, SympoziumPolicy, SkillPack, Secret; a folder, or `-`
     /// for standard input. Several AgentRuns run one after the other

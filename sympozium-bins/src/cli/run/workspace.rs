@@ -10,9 +10,12 @@ pub(super) fn workspace(flag: Option<&str>) -> Result<LocalWorkspace, Failure> {
         return Ok(LocalWorkspace::Private);
     };
     let (path, read_only) = split(flag);
-    let dir = path
-        .canonicalize()
-        .map_err(|error| Failure::input(format!("The workspace {} can't be used: {error}.", path.display())))?;
+    let dir = path.canonicalize().map_err(|error| {
+        Failure::input(format!(
+            "The workspace {} can't be used: {error}.",
+            path.display()
+        ))
+    })?;
     if !dir.is_dir() {
         return Err(Failure::input(format!(
             "The workspace {} is not a folder.",
@@ -63,7 +66,11 @@ mod tests {
         assert_eq!(workspace(None), Ok(LocalWorkspace::Private));
         assert_eq!(workspace(Some(text)), Ok(given(false)));
         assert_eq!(workspace(Some(&format!("{text}:ro"))), Ok(given(true)));
-        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "the check leaves nothing");
+        assert_eq!(
+            std::fs::read_dir(&dir).unwrap().count(),
+            0,
+            "the check leaves nothing"
+        );
         std::fs::write(dir.join("file"), "x").unwrap();
         for (flag, expected) in [
             (format!("{text}/gone"), "can't be used"),

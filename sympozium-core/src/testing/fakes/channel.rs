@@ -17,8 +17,11 @@ pub struct RecordingChannel {
     sent: Mutex<Vec<Outbound>>,
     fail_next: Mutex<Vec<ChannelError>>,
     sender: mpsc::Sender<Result<Inbound, ChannelError>>,
-    receiver: Arc<AsyncMutex<mpsc::Receiver<Result<Inbound, ChannelError>>>>,
+    receiver: Receiver,
 }
+
+/// Shared, so that each connection goes on where the one before ended.
+type Receiver = Arc<AsyncMutex<mpsc::Receiver<Result<Inbound, ChannelError>>>>;
 
 impl RecordingChannel {
     /// A channel that says it is of this platform.
@@ -56,10 +59,13 @@ impl Channel for RecordingChannel {
     }
 
     async fn inbound(&self) -> Result<BoxStream<'static, Result<Inbound, ChannelError>>, ChannelError> {
-        let receiver = Arc::clone(&self.receiver);
-        let next = |receiver: Arc<AsyncMutex<mpsc::Receiver<_>>>| async move {
+        let receiver = Some(Arc::clone(&self.receiver));
+        let next = |receiver: Option<Receiver>| async move {
+            let receiver = receiver?;
             let message = receiver.lock().await.recv().await?;
-            Some((message, receiver))
+            // After an error there is nothing more on this connection.
+            let rest = message.is_ok().then_some(receiver);
+            Some((message, rest))
         };
         Ok(stream::unfold(receiver, next).boxed())
     }

@@ -6,7 +6,9 @@ use crate::ids::ProviderName;
 use crate::llm::{Capabilities, ChatStream, LlmError, LlmProvider};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use std::{collections::VecDeque, sync::Mutex};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// What one call of a [`FakeProvider`] gives.
 #[derive(Debug)]
@@ -57,6 +59,16 @@ pub struct FakeProvider {
     capabilities: Capabilities,
     answers: Mutex<VecDeque<FakeAnswer>>,
     requests: Mutex<Vec<ChatRequest>>,
+    hang_ups: Arc<AtomicUsize>,
+}
+
+/// Counts when the stream that holds it is dropped.
+struct CountDrop(Arc<AtomicUsize>);
+
+impl Drop for CountDrop {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl FakeProvider {
@@ -67,6 +79,7 @@ impl FakeProvider {
             capabilities: Capabilities::default(),
             answers: Mutex::new(answers.into_iter().collect()),
             requests: Mutex::default(),
+            hang_ups: Arc::default(),
         }
     }
 
@@ -80,6 +93,11 @@ impl FakeProvider {
     /// Adds an answer behind the others.
     pub fn push(&self, answer: FakeAnswer) {
         locked(&self.answers).push_back(answer);
+    }
+
+    /// How many of the answers that hang were given up by dropping them.
+    pub fn hang_ups(&self) -> usize {
+        self.hang_ups.load(Ordering::SeqCst)
     }
 
     /// What it was asked so far, oldest first.
@@ -104,7 +122,9 @@ impl LlmProvider for FakeProvider {
             Some(FakeAnswer::Events(events)) => Ok(stream::iter(events).boxed()),
             Some(FakeAnswer::Hang(events)) => {
                 let said = stream::iter(events.into_iter().map(Ok));
-                Ok(said.chain(stream::pending()).boxed())
+                let waiting = CountDrop(Arc::clone(&self.hang_ups));
+                let for_ever = stream::unfold(waiting, |_waiting| std::future::pending());
+                Ok(said.chain(for_ever).boxed())
             }
             Some(FakeAnswer::Error(error)) => Err(error),
             None => Err(LlmError::Protocol {

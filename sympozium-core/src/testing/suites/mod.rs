@@ -5,19 +5,27 @@
 )]
 
 mod audit;
+mod auth;
 mod bus;
+mod channel;
 mod executor;
 mod ledger;
 mod memory;
+mod provider;
 mod sessions;
+mod skills;
 mod steps;
 
 pub use audit::audit_log;
+pub use auth::{KnownCaller, authenticate};
 pub use bus::event_bus;
+pub use channel::{ChannelPeer, channel};
 pub use executor::{ExecutorFixture, run_executor};
 pub use ledger::ledger;
 pub use memory::memory_store;
+pub use provider::{PeerAnswer, ProviderPeer, llm_provider};
 pub use sessions::session_store;
+pub use skills::{KnownPacks, skill_source};
 pub use steps::step_log;
 
 use crate::error::chain;

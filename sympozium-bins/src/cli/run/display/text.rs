@@ -3,13 +3,18 @@
 use super::markers::MarkerFilter;
 use crate::cli::output::{one_line, plain};
 use crate::cli::run::event::{Approval, Beginning, Ended, Event, Remembered, ToolAnswered, ToolCalled};
+use serde_json::Value;
 use std::collections::HashMap;
 use sympozium_core::ipc::{ApprovalAnswer, ToolVerdict};
-use sympozium_core::policy::{Outcome, Verdict};
+use sympozium_core::policy::Outcome;
 use sympozium_core::run::LimitHit;
 
 /// How much of a tool's arguments is shown.
-const ARGUMENTS_SHOWN: usize = 100;
+const ARGUMENTS_SHOWN: usize = 200;
+/// How much of each text in them.
+const ARGUMENT_SHOWN: usize = 60;
+/// How much is shown of why a run did not succeed.
+const ERROR_LINE: usize = 4000;
 /// How much of a failed tool's answer is shown.
 const ERROR_SHOWN: usize = 200;
 
@@ -71,7 +76,10 @@ impl TextView {
             Event::ToolResult(answer) => self.answer(answer),
             Event::Approval(approval) => vec![self.approval(approval)],
             Event::Refused { what, detail } => {
-                vec![self.line(Paint::Warn, &format!("! {what} refused: {}", one_line(detail, 300)))]
+                vec![self.line(
+                    Paint::Warn,
+                    &format!("! {what} refused: {}", one_line(detail, 300)),
+                )]
             }
             Event::Fault { detail } => vec![self.line(Paint::Warn, &format!("! {}", one_line(detail, 500)))],
             Event::Memory(remembered) => vec![self.memory(remembered)],
@@ -88,7 +96,10 @@ impl TextView {
             .map(|note| self.line(Paint::Warn, &format!("! {}", one_line(note, 500))))
             .collect();
         let policies = if beginning.default_policy {
-            format!("{} (built in; it allows everything)", beginning.policies.join(", "))
+            format!(
+                "{} (built in; it allows everything)",
+                beginning.policies.join(", ")
+            )
         } else {
             beginning.policies.join(", ")
         };
@@ -134,7 +145,7 @@ impl TextView {
     fn call(&mut self, call: &ToolCalled) -> Vec<Piece> {
         let mut pieces = self.end_text();
         self.streamed.clear();
-        let arguments = one_line(&call.arguments.to_string(), ARGUMENTS_SHOWN);
+        let arguments = one_line(&shortened(&call.arguments).to_string(), ARGUMENTS_SHOWN);
         let waiting = format!("{} {arguments}", one_line(&call.tool, 64));
         self.calls.insert(call.id.clone(), arguments);
         pieces.push(Piece::Waiting(Some(waiting)));
@@ -150,17 +161,18 @@ impl TextView {
         };
         let tool = one_line(&answer.tool, 64);
         let verdict = answer.verdict.as_ref().map(verdict).unwrap_or_default();
-        let took = duration(answer.duration_ms);
-        let mut text = format!("{sign} {tool} {arguments}  {verdict}{took}");
+        let time = duration(answer.duration_ms);
+        let mut text = format!("{sign} {tool} {arguments}  {verdict}{time}");
         if answer.is_error {
             text.push_str("\n  ");
             text.push_str(&one_line(answer.output.trim(), ERROR_SHOWN));
         }
-        let waiting = if self.calls.is_empty() { "thinking" } else { "working" };
-        vec![
-            self.line(paint, &text),
-            Piece::Waiting(Some(waiting.to_owned())),
-        ]
+        let waiting = if self.calls.is_empty() {
+            "thinking"
+        } else {
+            "working"
+        };
+        vec![self.line(paint, &text), Piece::Waiting(Some(waiting.to_owned()))]
     }
 
     fn approval(&self, approval: &Approval) -> Piece {
@@ -207,6 +219,9 @@ impl TextView {
             }
             pieces.push(self.usage(ended));
         }
+        if let Some(error) = &ended.error {
+            pieces.push(self.line(Paint::Bad, &format!("✗ {}", one_line(error, ERROR_LINE))));
+        }
         self.streamed.clear();
         pieces
     }
@@ -240,17 +255,19 @@ impl TextView {
     }
 }
 
-/// The verdicts that keep a run from existing, a line each.
-pub(in crate::cli::run) fn refusals<'a>(denials: impl Iterator<Item = &'a Verdict>) -> String {
-    let lines: Vec<_> = denials
-        .map(|verdict| {
-            format!(
-                "  DENY {} by {} {}: {}",
-                verdict.question, verdict.policy, verdict.rule, verdict.reason
-            )
-        })
-        .collect();
-    lines.join("\n")
+/// The arguments with their texts cut, so that each of them shows.
+fn shortened(arguments: &Value) -> Value {
+    match arguments {
+        Value::String(text) => Value::String(one_line(text, ARGUMENT_SHOWN)),
+        Value::Array(items) => Value::Array(items.iter().map(shortened).collect()),
+        Value::Object(members) => Value::Object(
+            members
+                .iter()
+                .map(|(name, value)| (name.clone(), shortened(value)))
+                .collect(),
+        ),
+        Value::Null | Value::Bool(_) | Value::Number(_) => arguments.clone(),
+    }
 }
 
 fn verdict(verdict: &ToolVerdict) -> String {

@@ -1,6 +1,9 @@
-//! Entry points for fuzzing: bytes in, invariants checked, nothing out.
+//! Memories.
 
 /// Merging keeps its cap, and merging again changes nothing.
+///
+/// # Panics
+/// When that does not hold.
 pub fn memory_merge(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
