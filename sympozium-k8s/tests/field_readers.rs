@@ -73,7 +73,7 @@ const READERS: &[(&str, Reader)] = &[
     ("SympoziumPolicy.skills.ceilingRef", Webhook),
     ("SympoziumPolicy.skills.sharedIdentity", Conversion),
     ("SkillPack.skills.**", Conversion),
-    ("SkillPack.category", Display),
+    ("SkillPack.category", Conversion),
     ("SkillPack.source", Display),
     ("SkillPack.version", Display),
     ("SkillPack.runtimeRequirements.**", Conversion),

@@ -1,12 +1,14 @@
-//! Which model is meant: flags, environment and documents, in this order.
+//! Which model is meant: flags, documents and environment, in this order.
 //!
 //! Pure, but for reading the script. Shared by `run` and `gateway serve`.
 
 use super::config::{Config, providers_address};
 use super::failure::Failure;
 use super::objects::{Objects, read_text};
+use super::planning::provider_of;
 use clap::Args;
 use std::path::PathBuf;
+use sympozium_k8s::convert::provider_of_model;
 use url::Url;
 
 /// The provider that plays a script.
@@ -59,53 +61,74 @@ pub(super) struct Choice {
     pub(super) keyless: bool,
 }
 
+/// What documents say about the model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Documents {
+    /// They name one: then the environment's wishes are none of their business.
+    names_model: bool,
+    /// The provider that a Secret has a key for.
+    key_of: Option<&'static str>,
+}
+
+impl Documents {
+    /// What these say.
+    pub(super) fn of(objects: &Objects) -> Self {
+        let in_run = objects.runs.iter().any(|run| {
+            let model = run.object.spec.model.as_ref();
+            model.is_some_and(|model| model.model.is_some())
+        });
+        Self {
+            names_model: in_run || !objects.instances.is_empty(),
+            key_of: objects
+                .secrets
+                .iter()
+                .find_map(|secret| provider_of(&secret.object)),
+        }
+    }
+
+    /// Whether they name a model.
+    pub(super) const fn name_model(self) -> bool {
+        self.names_model
+    }
+}
+
 impl ModelArgs {
-    /// What is to be used. `objects` are the documents, which may bring a model of their own.
-    pub(super) fn choose(&self, config: &Config, objects: &Objects) -> Result<Choice, Failure> {
-        let choice = self.resolve(config, !objects.instances.is_empty() || has_key(objects))?;
-        let script = match &self.script {
-            Some(path) => Some(read_text(path)?),
-            None => None,
-        };
+    /// What is to be used: flags win, then documents, then the environment.
+    pub(super) fn choose(&self, config: &Config, documents: Documents) -> Result<Choice, Failure> {
+        let choice = self.resolve(config, documents)?;
+        let script = self.script.as_deref().map(read_text).transpose()?;
         Ok(Choice { script, ..choice })
     }
 
     /// Pure.
-    fn resolve(&self, config: &Config, documents_bring_one: bool) -> Result<Choice, Failure> {
-        let given =
-            |flag: &Option<String>, variable: &Option<String>| flag.clone().or_else(|| variable.clone());
-        let model = given(&self.model, &config.defaults.model);
-        let base_url = match (&self.base_url, &config.defaults.base_url) {
+    fn resolve(&self, config: &Config, documents: Documents) -> Result<Choice, Failure> {
+        let default = |variable: &Option<String>| variable.clone().filter(|_| !documents.names_model);
+        let model = self.model.clone().or_else(|| default(&config.defaults.model));
+        let base_url = match (&self.base_url, default(&config.defaults.base_url)) {
             (Some(flag), _) => Some(providers_address("--base-url", flag)?),
-            (None, Some(variable)) => Some(providers_address("MODEL_BASE_URL", variable)?),
+            (None, Some(variable)) => Some(providers_address("MODEL_BASE_URL", &variable)?),
             (None, None) => None,
         };
-        let mut provider = given(&self.provider, &config.defaults.provider);
-        if provider.is_none() && self.script.is_some() {
-            provider = Some(SCRIPTED.to_owned());
-        }
-        if provider.is_none() && model.is_none() && base_url.is_none() && !documents_bring_one {
-            let known = config.providers.first_with_key();
-            provider = Some(known.ok_or_else(|| Failure::input(ADVICE))?.name.to_owned());
-        }
-        self.check_script(provider.as_deref())?;
-        let default_model = || {
-            let provider = provider.as_deref()?;
-            let known = DEFAULT_MODELS.iter().find(|(name, _)| *name == provider);
-            known.map(|(_, model)| (*model).to_owned())
+        let provider = self
+            .provider
+            .clone()
+            .or_else(|| self.script.as_ref().map(|_| SCRIPTED.to_owned()))
+            .or_else(|| default(&config.defaults.provider));
+        let is_open = provider.is_none() && base_url.is_none() && !documents.names_model;
+        let provider = if is_open {
+            Some(by_model_or_key(model.as_deref(), config, documents)?)
+        } else {
+            provider
         };
-        // A document's model stays, unless the provider is another one now.
-        let model =
-            model.or_else(|| default_model().filter(|_| !documents_bring_one || self.script.is_some()));
-        if let (Some(provider), None, false) = (&provider, &model, documents_bring_one) {
+        self.check_script(provider.as_deref())?;
+        // A document's model stays, unless a script takes its place.
+        let may_default = !documents.names_model || self.script.is_some();
+        let model = model.or_else(|| default_model(provider.as_deref()?).filter(|_| may_default));
+        if model.is_none() && !documents.names_model {
+            let whose = provider.as_deref().unwrap_or("that address");
             return Err(Failure::input(format!(
-                "Which model of {provider}? Name it with --model."
+                "Which model of {whose}? Name it with --model."
             )));
-        }
-        if base_url.is_some() && model.is_none() && !documents_bring_one {
-            return Err(Failure::input(
-                "Which model of that address? Name it with --model.",
-            ));
         }
         let keyless = provider.as_deref().is_some_and(|name| KEYLESS.contains(&name));
         Ok(Choice {
@@ -130,9 +153,25 @@ impl ModelArgs {
     }
 }
 
-/// Whether a Secret may hold a key.
-fn has_key(objects: &Objects) -> bool {
-    !objects.secrets.is_empty()
+/// The provider that the model's name tells, else the one that there is a key for, in a Secret or in the environment.
+fn by_model_or_key(model: Option<&str>, config: &Config, documents: Documents) -> Result<String, Failure> {
+    let of_environment = || config.providers.first_with_key().map(|facts| facts.name);
+    let found = model
+        .and_then(provider_of_model)
+        .or(documents.key_of)
+        .or_else(of_environment);
+    let unknown = || match model {
+        Some(model) => format!(
+            "Whose model is {model}? Name its provider with --provider, or its address with --base-url."
+        ),
+        None => ADVICE.to_owned(),
+    };
+    found.map(str::to_owned).ok_or_else(|| Failure::input(unknown()))
+}
+
+fn default_model(provider: &str) -> Option<String> {
+    let known = DEFAULT_MODELS.iter().find(|(name, _)| *name == provider);
+    known.map(|(_, model)| (*model).to_owned())
 }
 
 #[cfg(test)]
@@ -152,7 +191,11 @@ mod tests {
         }
     }
 
-    fn resolve(args: &ModelArgs, environment: &[(&str, &str)], documents: bool) -> Result<String, String> {
+    fn resolve(
+        args: &ModelArgs,
+        environment: &[(&str, &str)],
+        documents: Documents,
+    ) -> Result<String, String> {
         let config = Config::read(&GlobalArgs::default(), &Environment::of(environment)).unwrap();
         args.resolve(&config, documents)
             .map(|choice| {
@@ -163,51 +206,49 @@ mod tests {
     }
 
     #[test]
-    fn flags_win_then_variables_then_keys() {
+    fn flags_win_then_documents_then_variables_then_keys() {
         let key = ("OPENAI_API_KEY", "k");
         let anthropic = ("ANTHROPIC_API_KEY", "k");
         let variables = [("MODEL_PROVIDER", "ollama"), ("MODEL_NAME", "llama")];
-        let none = args(None, None, None, false);
+        let flags = |provider, model| args(provider, model, None, false);
+        let none = flags(None, None);
+        let nothing = Documents::default();
+        let model = Documents {
+            names_model: true,
+            key_of: None,
+        };
+        let secret = Documents {
+            names_model: false,
+            key_of: Some("openai"),
+        };
+        let address = args(None, Some("m"), Some("http://h/v1"), false);
+        let script = args(None, None, None, true);
         for (given, environment, documents, expected) in [
-            (&none, &[key, anthropic][..], false, "openai/gpt-4o-mini"),
-            (&none, &variables[..], false, "ollama/llama"),
+            (&none, &[key, anthropic][..], nothing, "openai/gpt-4o-mini"),
+            (&none, &[anthropic][..], secret, "openai/gpt-4o-mini"),
+            (&none, &variables[..], nothing, "ollama/llama"),
+            (&none, &variables[..], model, "-/-"),
+            (&none, &[key][..], model, "-/-"),
             (
-                &args(Some("openai"), None, None, false),
+                &flags(Some("openai"), None),
                 &variables[..],
-                false,
+                nothing,
                 "openai/llama",
             ),
             (
-                &args(None, Some("claude-x"), None, false),
+                &flags(None, Some("claude-x")),
                 &[key][..],
-                false,
-                "-/claude-x",
+                nothing,
+                "anthropic/claude-x",
             ),
-            (
-                &args(None, Some("m"), Some("http://h/v1"), false),
-                &[][..],
-                false,
-                "-/m",
-            ),
-            (
-                &args(None, None, None, true),
-                &[key][..],
-                false,
-                "scripted/scripted",
-            ),
-            (
-                &args(Some("scripted"), None, None, true),
-                &[][..],
-                true,
-                "scripted/scripted",
-            ),
-            (&none, &[key][..], true, "-/-"),
+            (&flags(None, Some("own")), &[key][..], nothing, "openai/own"),
+            (&flags(None, Some("claude-x")), &[key][..], model, "-/claude-x"),
+            (&address, &[][..], nothing, "-/m"),
+            (&script, &[key][..], nothing, "scripted/scripted"),
+            (&script, &variables[..], model, "scripted/scripted"),
         ] {
-            assert_eq!(
-                resolve(given, environment, documents).as_deref(),
-                Ok(expected),
-                "{given:?}"
-            );
+            let resolved = resolve(given, environment, documents);
+            assert_eq!(resolved.as_deref(), Ok(expected), "{given:?}");
         }
     }
 
@@ -242,7 +283,7 @@ mod tests {
                 "--base-url",
             ),
         ] {
-            let message = resolve(&given, environment, false).unwrap_err();
+            let message = resolve(&given, environment, Documents::default()).unwrap_err();
             assert!(message.contains(expected), "{message}");
         }
         assert_eq!(

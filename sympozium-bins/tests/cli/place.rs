@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long anything in these tests may take.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// The pause between two looks.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Folders that go away with the test.
 pub(crate) struct Place {
@@ -134,7 +137,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < DEADLINE, "{what} did not come about");
-        std::thread::yield_now();
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -348,6 +348,18 @@ fn a_provider_that_does_not_answer_is_a_failure_that_names_it() {
 }
 
 #[test]
+fn a_database_server_that_does_not_answer_is_a_failure_without_its_password() {
+    let place = Place::new();
+    let url = "postgres://u:canary@127.0.0.1:1/d";
+    let ended = place.run(&["sessions", "list", "--database-url", url]);
+    assert!(
+        ended.check(1).stderr.contains("The database in DATABASE_URL"),
+        "{ended:?}"
+    );
+    assert!(!ended.stderr.contains("canary"), "{ended:?}");
+}
+
+#[test]
 fn a_data_folder_that_can_not_be_used_is_named() {
     let place = Place::new();
     let file = place.file("file", "");

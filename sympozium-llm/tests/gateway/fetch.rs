@@ -492,8 +492,8 @@ async fn a_run_fetches_through_its_own_client() {
     let answer = tokio::time::timeout(DEADLINE, client.fetch(&wanted(web.url("wiki.corp", "/"))))
         .await
         .unwrap();
-    let fetched = answer.unwrap();
-    assert_eq!((fetched.text.as_str(), fetched.cut_chars), ("wor", 2));
+    let page = answer.unwrap();
+    assert_eq!((page.text.as_str(), page.cut_chars), ("wor", 2));
     let refused = client
         .fetch(&wanted("http://127.0.0.1/".to_owned()))
         .await

@@ -58,7 +58,7 @@ impl Server {
     }
 }
 
-fn asked(more: Value) -> Value {
+fn asked(more: &Value) -> Value {
     let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
     body.as_object_mut()
         .unwrap()
@@ -90,7 +90,7 @@ async fn a_plain_answer_arrives_whole_with_its_usage() {
     let provider = fake([FakeAnswer::text("hello", 3, 1)]);
     let server = Server::start(provider.clone(), plan()).await;
     let (status, answer) = server
-        .complete(&asked(json!({"temperature": 0, "max_tokens": 9})))
+        .complete(&asked(&json!({"temperature": 0, "max_tokens": 9})))
         .await;
     assert_eq!(
         (status, &answer["object"], &answer["model"]),
@@ -121,7 +121,7 @@ async fn a_stream_says_its_calls_its_usage_and_its_end() {
         }),
     ];
     let server = Server::start(fake([FakeAnswer::Events(events)]), plan()).await;
-    let body = asked(json!({
+    let body = asked(&json!({
         "stream": true, "stream_options": {"include_usage": true},
         "tools": [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}],
     }));
@@ -150,13 +150,13 @@ async fn what_is_refused_has_openais_shape_and_its_own_status() {
     let mut plan = plan();
     plan.policies[0].models.deny = vec![Pattern::new("forbidden").unwrap()];
     let server = Server::start(fake([]), plan).await;
-    let of = |model: &str| asked(json!({ "model": model }));
+    let of = |model: &str| asked(&json!({ "model": model }));
     assert_eq!(
         code(&server.complete(&of("forbidden")).await),
         (403, "permission_error", "model-not-allowed")
     );
     assert_eq!(
-        code(&server.complete(&asked(json!({"n": 2}))).await),
+        code(&server.complete(&asked(&json!({"n": 2}))).await),
         (400, "invalid_request_error", "invalid_value")
     );
     let broken = server.request(Method::POST, "/v1/chat/completions").body("{");
@@ -185,7 +185,7 @@ async fn a_used_up_budget_tells_the_client_not_to_try_again() {
     let mut plan = plan();
     plan.policies[0].budget.per_run.tokens = Some(10);
     let server = Server::start(fake([]), plan).await;
-    let answer = server.completion(&asked(json!({}))).send().await.unwrap();
+    let answer = server.completion(&asked(&json!({}))).send().await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["x-should-retry"]),
         (429, &"false".parse().unwrap())
@@ -210,7 +210,7 @@ async fn a_busy_provider_is_a_status_before_a_stream_and_an_event_within() {
     ];
     let provider = fake(answers);
     let server = Server::start(provider.clone(), plan()).await;
-    let stream = asked(json!({"stream": true}));
+    let stream = asked(&json!({"stream": true}));
     let answer = server.completion(&stream).send().await.unwrap();
     let headers = answer.headers().clone();
     assert_eq!(
@@ -232,8 +232,8 @@ async fn a_step_replays_whether_it_is_streamed_or_not() {
     let provider = fake([FakeAnswer::Events(vec![Ok(text("hello")), Ok(done(None))])]);
     let server = Server::start(provider.clone(), plan()).await;
     let step = |body: &Value| server.completion(body).header("idempotency-key", "s");
-    let whole = said(step(&asked(json!({})))).await;
-    let streamed = said(step(&asked(json!({"stream": true})))).await;
+    let whole = said(step(&asked(&json!({})))).await;
+    let streamed = said(step(&asked(&json!({"stream": true})))).await;
     assert_eq!((whole.0, streamed.0, provider.requests().len()), (200, 200, 1));
     assert_eq!(whole.1["choices"][0]["message"]["content"], "hello");
     let chunk: Value = serde_json::from_str(data(&streamed.1)[1]).unwrap();
@@ -241,7 +241,7 @@ async fn a_step_replays_whether_it_is_streamed_or_not() {
         (&chunk["choices"][0]["delta"]["content"], &chunk["id"]),
         (&json!("hello"), &whole.1["id"])
     );
-    let other = said(step(&asked(json!({"temperature": 1})))).await;
+    let other = said(step(&asked(&json!({"temperature": 1})))).await;
     assert_eq!(code(&other), (409, "invalid_request_error", "step-conflict"));
 }
 
@@ -249,7 +249,7 @@ async fn a_step_replays_whether_it_is_streamed_or_not() {
 async fn a_whole_answer_is_waited_for() {
     let provider = Gated::new();
     let server = Server::start(provider.clone(), plan()).await;
-    let request = server.completion(&asked(json!({})));
+    let request = server.completion(&asked(&json!({})));
     let waiting = tokio::spawn(said(request));
     provider.let_on();
     let (status, answer) = tokio::time::timeout(DEADLINE, waiting).await.unwrap().unwrap();

@@ -5,7 +5,7 @@ mod token;
 
 pub(super) use args::GatewayArgs;
 
-use super::choice::Choice;
+use super::choice::{Choice, Documents};
 use super::config::Config;
 use super::failure::{Exit, Failure};
 use super::objects::Objects;
@@ -42,7 +42,7 @@ pub(super) fn command(args: &GatewayArgs, config: &Config) -> Result<Exit, Failu
     }
     let token = Token::find(args.token_file.as_deref(), config)?;
     let objects = Objects::read(&args.files)?;
-    let choice = args.model.choose(config, &objects)?;
+    let choice = args.model.choose(config, Documents::of(&objects))?;
     let planned = planned(args, config, &choice, &objects)?;
     let mut providers = ByRun::default();
     providers.add(&planned.plan, &choice, &objects, config)?;

@@ -30,7 +30,7 @@ pub(in crate::cli) struct Key {
 }
 
 /// The provider that a Secret's key is for, told from the name of its value.
-pub(super) fn provider_of(secret: &Secret) -> Option<&'static str> {
+pub(in crate::cli) fn provider_of(secret: &Secret) -> Option<&'static str> {
     OF_PROVIDER
         .iter()
         .find(|(_, name)| secret.values.contains_key(*name))

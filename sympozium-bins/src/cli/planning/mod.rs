@@ -7,6 +7,6 @@ mod plan;
 mod runs;
 mod wishes;
 
-pub(super) use key::key_of;
+pub(super) use key::{key_of, provider_of};
 pub(super) use plan::{Planned, plans};
 pub(super) use wishes::{Sources, Wishes};

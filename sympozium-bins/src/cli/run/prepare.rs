@@ -1,7 +1,7 @@
 //! From flags and files to runs that could begin: everything that can be wrong is found before anything is made.
 
 use super::args::{Isolation, RunArgs};
-use crate::cli::choice::Choice;
+use crate::cli::choice::{Choice, Documents};
 use crate::cli::config::Config;
 use crate::cli::failure::Failure;
 use crate::cli::objects::{Given, Objects, skill_packs};
@@ -31,8 +31,9 @@ impl Prepared {
         let objects = Objects::read(&args.files)?;
         let policies = policies(&args.model.policies)?;
         let skills = skill_packs(&args.skills)?;
-        let choice = args.model.choose(config, &objects)?;
-        let wishes = wishes(args, config, &choice)?;
+        let documents = Documents::of(&objects);
+        let choice = args.model.choose(config, documents)?;
+        let wishes = wishes(args, config, &choice, documents)?;
         let sources = Sources {
             objects: &objects,
             policies: &policies,
@@ -84,7 +85,7 @@ pub(in crate::cli) fn policies(files: &[std::path::PathBuf]) -> Result<Vec<Given
     Ok(policies)
 }
 
-fn wishes(args: &RunArgs, config: &Config, choice: &Choice) -> Result<Wishes, Failure> {
+fn wishes(args: &RunArgs, config: &Config, choice: &Choice, documents: Documents) -> Result<Wishes, Failure> {
     Ok(Wishes {
         task: args.task.clone(),
         instance: config.instance(args.instance.as_deref())?,
@@ -92,7 +93,8 @@ fn wishes(args: &RunArgs, config: &Config, choice: &Choice) -> Result<Wishes, Fa
         model: choice.model.clone(),
         base_url: choice.base_url.clone(),
         session: args.session.clone(),
-        memory: args.memory || config.defaults.memory,
+        // The environment speaks for those who say nothing.
+        memory: args.memory || (config.defaults.memory && !documents.name_model()),
         timeout: args.timeout.clone(),
         sandbox: true,
         keyless: choice.keyless,

@@ -134,7 +134,7 @@ mod tests {
         };
         let answer = ToolResult {
             id,
-            content: (1..=12).map(|n| format!("line {n}\u{1b}[31m\n")).collect(),
+            content: "a line\u{1b}[31m\n".repeat(12),
             is_error: false,
         };
         let turns = [

@@ -20,7 +20,10 @@ pub(super) struct Screen {
     /// Only where there is a terminal to draw on.
     animated: bool,
     spinner: Option<ProgressBar>,
-    held: Option<Vec<Event>>,
+    /// How many questions are open.
+    questions: usize,
+    /// What came since the first of them.
+    held: Vec<Event>,
 }
 
 impl Screen {
@@ -33,13 +36,14 @@ impl Screen {
             }),
             animated: draws && !look.dumb,
             spinner: None,
-            held: None,
+            questions: 0,
+            held: Vec::new(),
         }
     }
 
     pub(super) fn show(&mut self, event: &Event) {
-        if let Some(held) = self.held.as_mut().filter(|held| held.len() < MAX_HELD) {
-            held.push(event.clone());
+        if self.questions > 0 && self.held.len() < MAX_HELD {
+            self.held.push(event.clone());
             return;
         }
         for piece in self.view.show(event) {
@@ -53,16 +57,20 @@ impl Screen {
 
     pub(super) fn pause(&mut self) {
         self.rest();
-        self.held = Some(Vec::new());
+        self.questions += 1;
     }
 
     pub(super) fn resume(&mut self) {
-        for event in self.held.take().unwrap_or_default() {
-            self.show(&event);
+        self.questions = self.questions.saturating_sub(1);
+        if self.questions == 0 {
+            for event in std::mem::take(&mut self.held) {
+                self.show(&event);
+            }
         }
     }
 
     pub(super) fn finish(&mut self) {
+        self.questions = 0;
         self.resume();
         self.rest();
     }
