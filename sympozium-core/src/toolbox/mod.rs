@@ -21,5 +21,5 @@ mod serve;
 pub use argv::{ArgvError, argv};
 pub use client::{ExecClient, ExecError};
 pub use command::{MAX_OUTPUT, end_strays};
-pub use process::prepare_process;
+pub use process::{keep_memory_private, prepare_process};
 pub use serve::{Toolbox, ToolboxConfig};
