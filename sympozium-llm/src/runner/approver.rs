@@ -139,3 +139,139 @@ impl fmt::Debug for MailboxApprover {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_gateway::run_input;
+    use super::super::surroundings::Executors;
+    use super::*;
+    use serde_json::json;
+    use sympozium_core::chat::ToolCall;
+    use sympozium_core::ids::{CallId, PackName, StepId, ToolName};
+    use sympozium_core::ipc::mailbox::make_folders;
+    use sympozium_core::policy::{Outcome, PolicyName, Question, Verdict};
+
+    struct Desk {
+        _folder: tempfile::TempDir,
+        layout: Layout,
+        approver: MailboxApprover,
+    }
+
+    fn desk(wait: Duration) -> Desk {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        make_folders(&layout, &[]).unwrap();
+        let mut input = run_input();
+        input.targets = vec![PackName::new("sandbox").unwrap()];
+        let commands: Arc<dyn Commands> = Arc::new(Executors::new(&layout, &input.targets));
+        let approver = MailboxApprover::new(layout.clone(), wait, &input, &commands).unwrap();
+        Desk {
+            _folder: folder,
+            layout,
+            approver,
+        }
+    }
+
+    fn request(tool: &str, arguments: Value) -> ApprovalRequest {
+        let tool = ToolName::new(tool).unwrap();
+        ApprovalRequest {
+            id: uuid::Uuid::from_u128(1),
+            step: StepId::new("turn-1").unwrap(),
+            call: ToolCall {
+                id: CallId::new("c").unwrap(),
+                name: tool.clone(),
+                arguments,
+            },
+            verdict: Verdict {
+                question: Question::Tool(tool),
+                outcome: Outcome::Ask,
+                policy: PolicyName("p".to_owned()),
+                rule: "r".to_owned(),
+                field: String::new(),
+                reason: String::new(),
+            },
+        }
+    }
+
+    impl Desk {
+        async fn ask(&self, request: &ApprovalRequest) -> ApprovalDecision {
+            self.approver.ask(request, &CancellationToken::new()).await
+        }
+
+        /// Puts an answer there, as if somebody had been asked before.
+        fn answer(&self, answer: ApprovalAnswer, sha256: &str) {
+            let decision = ipc::ApprovalDecision {
+                id: FileId::from(uuid::Uuid::from_u128(1)),
+                answer,
+                sha256: sha256.to_owned(),
+                reason: String::new(),
+            };
+            let name = format!("{}.json", decision.id);
+            write_json(&self.layout.folder(&Folder::Approvals), &name, &decision).unwrap();
+        }
+
+        fn questions(&self) -> Vec<ipc::ApprovalRequest> {
+            let folder = self.layout.folder(&Folder::ApprovalsOut);
+            let files = std::fs::read_dir(folder).unwrap();
+            let read = |file: std::fs::DirEntry| {
+                serde_json::from_slice(&std::fs::read(file.path()).unwrap()).unwrap()
+            };
+            files.map(|file| read(file.unwrap())).collect()
+        }
+    }
+
+    fn denied(reason: &str) -> ApprovalDecision {
+        let reason = reason.to_owned();
+        ApprovalDecision::Denied { reason }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_is_what_will_be_executed_and_silence_is_no() {
+        let desk = desk(Duration::from_millis(20));
+        let command = request("execute_command", json!({"command": "ls", "workdir": "a"}));
+        assert_eq!(desk.ask(&command).await, denied("Nobody answered within 0 s."));
+        let question = desk.questions().remove(0);
+        let form = json!({"command": "ls", "workDir": "a", "timeout": 30, "tool": "execute_command"});
+        assert_eq!(question.arguments, form);
+        assert_eq!(question.sha256, approval_hash(&form));
+        assert_eq!(question.target.as_deref(), Some("sandbox"));
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_to_this_very_question_counts_and_it_is_not_asked_again() {
+        let arguments = json!({"path": "a"});
+        let right = approval_hash(&arguments);
+        let request = request("read_file", arguments);
+        for (answer, hash, expected) in [
+            (
+                ApprovalAnswer::Approved,
+                right.as_str(),
+                ApprovalDecision::Approved,
+            ),
+            (
+                ApprovalAnswer::Denied,
+                right.as_str(),
+                denied("A person said no."),
+            ),
+            (
+                ApprovalAnswer::Approved,
+                "other",
+                denied("The answer is to another question."),
+            ),
+        ] {
+            let desk = desk(Duration::from_secs(20));
+            desk.answer(answer, hash);
+            assert_eq!(desk.ask(&request).await, expected);
+            assert_eq!(desk.questions(), []);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_can_not_be_made_is_no_question() {
+        let desk = desk(Duration::from_secs(20));
+        let request = request("execute_command", json!({"command": "ls", "target": "elsewhere"}));
+        let reason = "There is no target elsewhere; it must be one of sandbox.";
+        assert_eq!(desk.ask(&request).await, denied(reason));
+        assert_eq!(desk.questions(), []);
+    }
+}

@@ -18,6 +18,8 @@ mod journal;
 mod stream;
 mod surroundings;
 mod work;
+#[cfg(test)]
+mod work_tests;
 
 pub use exit::RunnerExit;
 pub use gateway_client::{GatewayClient, GatewayEndpoint, GatewayError};

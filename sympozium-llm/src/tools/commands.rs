@@ -328,7 +328,7 @@ mod tests {
                 tool: ToolName::new("execute_command").unwrap(),
                 command: CommandLine::Shell("ls".to_owned()),
                 workdir: Some("/workspace/x".to_owned()),
-                timeout: Duration::from_secs(120),
+                timeout: Duration::from_mins(2),
             }
         );
     }

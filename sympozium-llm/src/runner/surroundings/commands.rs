@@ -3,6 +3,7 @@
 use crate::tools::{CommandCall, CommandLine, CommandResult, Commands, Trouble};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use sympozium_core::error::chain;
 use sympozium_core::ids::PackName;
 use sympozium_core::ipc::{ExecRequest, Folder, Layout};
@@ -69,9 +70,11 @@ impl Commands for Executors {
 /// An output, and how much of it was left out.
 fn noted(mut output: String, cut: u64) -> String {
     if cut > 0 {
-        output.push_str(&format!(
+        // Writing to a text never fails.
+        let _ = write!(
+            output,
             "\n[cut: {cut} more bytes; write the output to a file and read it in pieces]"
-        ));
+        );
     }
     output
 }

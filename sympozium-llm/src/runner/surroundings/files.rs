@@ -160,8 +160,8 @@ mod tests {
         assert!(!written.is_error, "{}", written.content);
         let real = folder.path().join("w/a/f").display().to_string();
         for path in ["a/f", "/real/a/f", "/workspace/a/f", real.as_str()] {
-            let read = call(&tools, "read_file", json!({"path": path})).await;
-            assert_eq!(read, ToolOutput::text("text"), "{path}");
+            let shown = call(&tools, "read_file", json!({"path": path})).await;
+            assert_eq!(shown, ToolOutput::text("text"), "{path}");
         }
         let listed = call(&tools, "list_directory", json!({"path": "a"})).await;
         assert!(listed.content.ends_with(" f"), "{}", listed.content);
@@ -184,11 +184,11 @@ mod tests {
             "/etc/passwd",
             "hard",
         ] {
-            let read = call(&tools, "read_file", json!({"path": path})).await;
+            let shown = call(&tools, "read_file", json!({"path": path})).await;
             assert!(
-                read.is_error && !read.content.contains("the secret"),
+                shown.is_error && !shown.content.contains("the secret"),
                 "{path}: {}",
-                read.content
+                shown.content
             );
             let listed = call(&tools, "list_directory", json!({"path": path})).await;
             assert!(listed.is_error, "{path}: {}", listed.content);
