@@ -23,7 +23,7 @@ use sympozium_core::error::chain;
 use sympozium_core::ids::RunUid;
 use sympozium_core::run::RunPlan;
 use sympozium_core::store::sql::SqlStore;
-use sympozium_llm::gateway::{Gateway, Stores, TokenAuth};
+use sympozium_llm::gateway::{Gateway, ServeError, Stores, TokenAuth};
 use token::Token;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -99,14 +99,33 @@ async fn serve(
     store: &SqlStore,
 ) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen()?;
+    let plan = Arc::new(planned.plan);
+    let caller = TokenAuth::new(&token.secret, plan.clone());
+    let gateway = build(args, providers, caller, store)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| Failure::failed(format!("{} can't be listened on: {error}.", args.listen)))?;
+    announce(&listener, &plan, planned.holding.is_default, token)?;
+    until_told(&gateway, listener, &mut interrupts).await?;
+    // What is still under way after its time is given up.
+    gateway.end_run(plan.run.uid);
+    gateway.drain().await;
+    Ok(Exit::Success)
+}
+
+fn build(
+    args: &ServeArgs,
+    providers: ByRun,
+    caller: TokenAuth,
+    store: &SqlStore,
+) -> Result<Gateway, Failure> {
     let metrics = PrometheusBuilder::new()
         .install_recorder()
         .map_err(|error| Failure::failed(format!("Metrics can't be recorded: {error}.")))?;
-    let plan = Arc::new(planned.plan);
-    let gateway = Gateway::builder()
+    Gateway::builder()
         .providers(Arc::new(providers))
         .stores(Stores::all(Arc::new(store.clone())))
-        .authenticate(Arc::new(TokenAuth::new(&token.secret, plan.clone())))
+        .authenticate(Arc::new(caller))
         .prices(providers::prices(args.model.prices.as_deref())?)
         .fetcher(fetcher()?)
         .metrics(move || {
@@ -114,18 +133,21 @@ async fn serve(
             metrics.render()
         })
         .build()
-        .map_err(|error| Failure::failed(format!("The gateway can't be made: {error}.")))?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| Failure::failed(format!("{} can't be listened on: {error}.", args.listen)))?;
-    announce(&listener, &plan, planned.holding.is_default, token)?;
+        .map_err(|error| Failure::failed(format!("The gateway can't be made: {error}.")))
+}
+
+/// Serves until somebody wishes it to end; then calls that are under way have a moment, unless that wish comes again.
+async fn until_told(
+    gateway: &Gateway,
+    listener: TcpListener,
+    interrupts: &mut Interrupts,
+) -> Result<(), Failure> {
+    let stopped = |error: ServeError| Failure::failed(format!("The gateway stopped: {}.", chain(&error)));
     let stop = CancellationToken::new();
     let serving = gateway.serve_tcp(listener, stop.clone());
     tokio::pin!(serving);
     tokio::select! {
-        ended = &mut serving => return ended.map(|()| Exit::Success).map_err(|error| {
-            Failure::failed(format!("The gateway stopped: {}.", chain(&error)))
-        }),
+        ended = &mut serving => return ended.map_err(stopped),
         () = interrupts.next() => {}
     }
     output::note("Stopping.");
@@ -136,15 +158,13 @@ async fn serve(
         ended
     };
     tokio::select! {
-        ended = tokio::time::timeout(DRAIN, ending) => if let Ok(Err(error)) = ended {
-            return Err(Failure::failed(format!("The gateway stopped: {}.", chain(&error))));
+        ended = tokio::time::timeout(DRAIN, ending) => match ended {
+            Ok(ended) => ended.map_err(stopped),
+            // The time for it is over.
+            Err(_) => Ok(()),
         },
-        () = interrupts.next() => {}
+        () = interrupts.next() => Ok(()),
     }
-    // What is still under way after its time is given up.
-    gateway.end_run(plan.run.uid);
-    gateway.drain().await;
-    Ok(Exit::Success)
 }
 
 /// The first line is for programs, the rest for people.

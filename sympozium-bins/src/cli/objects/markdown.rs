@@ -63,22 +63,27 @@ fn pack_of(path: &Path, files: &[PathBuf]) -> Result<Given<SkillPack>, Failure> 
         .collect::<Result<_, Failure>>()?;
     Ok(Given {
         file: path.display().to_string(),
-        object: SkillPack {
-            metadata: ObjectMeta {
-                name: Some(name),
-                ..ObjectMeta::default()
-            },
-            spec: SkillPackSpec {
-                skills,
-                category: None,
-                source: None,
-                version: None,
-                runtime_requirements: None,
-                sidecar: None,
-            },
-            status: None,
-        },
+        object: instructing(name, skills),
     })
+}
+
+/// A pack that only instructs.
+fn instructing(name: String, skills: Vec<PackSkill>) -> SkillPack {
+    SkillPack {
+        metadata: ObjectMeta {
+            name: Some(name),
+            ..ObjectMeta::default()
+        },
+        spec: SkillPackSpec {
+            skills,
+            category: None,
+            source: None,
+            version: None,
+            runtime_requirements: None,
+            sidecar: None,
+        },
+        status: None,
+    }
 }
 
 /// A name as Kubernetes wants it: what does not fit becomes a dash.

@@ -49,27 +49,7 @@ fn planned(pair: Pair, wishes: &Wishes, sources: Sources<'_>, uid: RunUid) -> Re
         files: sources.objects,
     };
     let holding = policies.of(&pair.instance, &namespace)?;
-    let packs: Vec<_> = sources
-        .objects
-        .packs
-        .iter()
-        .filter(|given| in_namespace(&given.object.metadata, &namespace))
-        .chain(sources.skills)
-        .map(|given| PackEntry {
-            pack: &given.object,
-            builtin: false,
-        })
-        .collect();
-    let secrets: Vec<_> = sources
-        .objects
-        .secrets
-        .iter()
-        .filter(|given| in_namespace(&given.object.metadata, &namespace))
-        .map(|given| KeySecret {
-            name: name_of(&given.object.metadata).to_owned(),
-            base_url: given.object.base_url().map(str::to_owned),
-        })
-        .collect();
+    let (packs, secrets) = (packs(sources, &namespace), secrets(sources, &namespace));
     let plan = convert::plan(&PlanInputs {
         run: &pair.run,
         uid,
@@ -87,6 +67,35 @@ fn planned(pair: Pair, wishes: &Wishes, sources: Sources<'_>, uid: RunUid) -> Re
         holding,
         notes: pair.notes,
     })
+}
+
+/// The packs that a run of this namespace may name.
+fn packs<'a>(sources: Sources<'a>, namespace: &str) -> Vec<PackEntry<'a>> {
+    sources
+        .objects
+        .packs
+        .iter()
+        .filter(|given| in_namespace(&given.object.metadata, namespace))
+        .chain(sources.skills)
+        .map(|given| PackEntry {
+            pack: &given.object,
+            builtin: false,
+        })
+        .collect()
+}
+
+/// The Secrets that a run of this namespace may name, without their values.
+fn secrets(sources: Sources<'_>, namespace: &str) -> Vec<KeySecret> {
+    sources
+        .objects
+        .secrets
+        .iter()
+        .filter(|given| in_namespace(&given.object.metadata, namespace))
+        .map(|given| KeySecret {
+            name: name_of(&given.object.metadata).to_owned(),
+            base_url: given.object.base_url().map(str::to_owned),
+        })
+        .collect()
 }
 
 #[cfg(test)]
