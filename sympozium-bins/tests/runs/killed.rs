@@ -4,6 +4,7 @@ use crate::by_hand::{ByHand, exit_code, in_time, kill, read};
 use crate::model::{Model, Says};
 use serde_json::json;
 use std::sync::Arc;
+use sympozium_core::chat::Message;
 use sympozium_core::run::ResultStatus;
 
 /// A run in which each replay would go another way if it were not recorded: files change after they were read, commands
@@ -57,7 +58,7 @@ fn check(bench: &ByHand, when: &str) {
 /// The results of tools that the model was given, as it saw them in its last turn.
 fn results(bench: &ByHand) -> Vec<String> {
     let last = bench.model.asked().pop().unwrap();
-    let results = last.messages.iter().flat_map(|message| message.results());
+    let results = last.messages.iter().flat_map(Message::results);
     results.map(|result| result.content.clone()).collect()
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use sympozium_core::chat::Message;
 use sympozium_core::error::BoxError;
 use sympozium_core::ids::{PackName, RunUid, ToolName};
 use sympozium_core::ipc::{ApprovalRequest, ChunkKind};
@@ -157,7 +158,7 @@ impl Local {
     /// What tools have answered, in order.
     fn tool_results(&self) -> Vec<String> {
         let last = self.model.asked().pop().unwrap();
-        let results = last.messages.iter().flat_map(|message| message.results());
+        let results = last.messages.iter().flat_map(Message::results);
         results.map(|result| result.content.clone()).collect()
     }
 }
