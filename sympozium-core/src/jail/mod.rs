@@ -233,11 +233,8 @@ impl Jail {
             },
             Err(_) => 0o644,
         };
-        let temporary = format!(
-            ".{}.tmp-{}",
-            name.to_string_lossy(),
-            uuid::Uuid::new_v4().simple()
-        );
+        // Without the name, which alone may be as long as names can be.
+        let temporary = format!(".tmp-{}", uuid::Uuid::new_v4().simple());
         let written = open::create_new(&folder, &temporary, mode).and_then(|mut file| file.write_all(bytes));
         let renamed = written.and_then(|()| Ok(rustix::fs::renameat(&folder, &temporary, &folder, name)?));
         renamed.map_err(|error| {
@@ -247,14 +244,14 @@ impl Jail {
         })
     }
 
-    /// The entries of a folder, sorted, at most [`MAX_ENTRIES`]; and whether there are more.
-    pub fn list(&self, path: &JailPath) -> Result<(Vec<Entry>, bool), JailError> {
+    /// The entries of a folder, sorted, at most [`MAX_ENTRIES`]; and how many there are in all.
+    pub fn list(&self, path: &JailPath) -> Result<(Vec<Entry>, usize), JailError> {
         let root = self.root(path)?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::DIRECTORY;
         let folder = root
             .open_below(&path.below, flags)
             .map_err(|e| path.io("list", e))?;
-        let mut entries = Vec::new();
+        let (mut entries, mut beyond) = (Vec::new(), 0);
         for item in Dir::read_from(&folder).map_err(|e| path.io("list", e.into()))? {
             let item = item.map_err(|e| path.io("list", e.into()))?;
             let name = item.file_name();
@@ -262,8 +259,8 @@ impl Jail {
                 continue;
             }
             if entries.len() == MAX_ENTRIES {
-                entries.sort();
-                return Ok((entries, true));
+                beyond += 1;
+                continue;
             }
             // An entry that went away meanwhile is left out.
             let Ok(found) = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) else {
@@ -283,7 +280,8 @@ impl Jail {
             });
         }
         entries.sort();
-        Ok((entries, false))
+        let total = entries.len() + beyond;
+        Ok((entries, total))
     }
 
     fn root(&self, path: &JailPath) -> Result<&OpenRoot, JailError> {

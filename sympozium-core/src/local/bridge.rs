@@ -4,7 +4,7 @@
 
 use super::{LocalAnswer, LocalApprover, LocalEvent, LocalEvents};
 use crate::ids::{PackName, RunUid};
-use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, write_json};
+use crate::ipc::mailbox::{FolderWatch, Inbox, InboxConfig, Item, MailboxError, write_json};
 use crate::ipc::{
     ApprovalDecision, ApprovalRequest, FileId, Folder, Layout, Receipt, ReceiptStatus, StatusUpdate,
     StreamChunk, approval_hash,
@@ -19,6 +19,32 @@ use tokio_util::sync::CancellationToken;
 const MAX_BYTES: u64 = 1 << 20;
 /// How many questions a person is asked at once.
 const MAX_QUESTIONS: usize = 32;
+
+/// A kind of request that needs a cluster.
+struct Letter {
+    /// What it is called in events.
+    what: &'static str,
+    /// How its files' names begin.
+    prefix: &'static str,
+    /// What the agent is told.
+    refusal: &'static str,
+}
+
+const MESSAGE: Letter = Letter {
+    what: "message",
+    prefix: "send-",
+    refusal: "There is no chat channel here: channels need a cluster. Say it in your answer instead.",
+};
+const SPAWN: Letter = Letter {
+    what: "spawn",
+    prefix: "request-",
+    refusal: "No other agent can be started here: that needs a cluster. Do it yourself.",
+};
+const SCHEDULE: Letter = Letter {
+    what: "schedule",
+    prefix: "schedule-",
+    refusal: "Nothing can be scheduled here: schedules need a cluster. Say in your answer what should be scheduled.",
+};
 
 /// Serves one run's mailbox.
 pub(super) struct Bridge {
@@ -42,54 +68,55 @@ struct Boxes {
 enum Found {
     Chunk(Item<StreamChunk>),
     Status(Item<StatusUpdate>),
-    Letter(&'static str, &'static str, Item<Value>),
+    Letter(&'static Letter, Item<Value>),
     Question(Item<ApprovalRequest>),
 }
 
 impl Bridge {
     /// Opens the mailbox; its folders have to be there. Whatever is written from now on is found.
     pub(super) fn open(self) -> Result<OpenBridge, MailboxError> {
+        let folders = [
+            Folder::Output,
+            Folder::Output,
+            Folder::Messages,
+            Folder::Spawn,
+            Folder::Schedules,
+            Folder::ApprovalsOut,
+        ];
+        let folders = folders.map(|folder| self.layout.folder(&folder));
+        let [output, status, messages, spawn, schedules, questions] = FolderWatch::start_all(folders)?;
         let boxes = Boxes {
-            stream: self.inbox(&Folder::Output, "stream-")?,
-            status: self.inbox(&Folder::Output, "status")?,
-            messages: self.inbox(&Folder::Messages, "send-")?,
-            spawn: self.inbox(&Folder::Spawn, "request-")?,
-            schedules: self.inbox(&Folder::Schedules, "schedule-")?,
-            questions: self.inbox(&Folder::ApprovalsOut, "request-")?,
+            stream: inbox(output, "stream-")?,
+            status: inbox(status, "status")?,
+            messages: inbox(messages, MESSAGE.prefix)?,
+            spawn: inbox(spawn, SPAWN.prefix)?,
+            schedules: inbox(schedules, SCHEDULE.prefix)?,
+            questions: inbox(questions, "request-")?,
         };
         Ok(OpenBridge { bridge: self, boxes })
-    }
-
-    fn inbox<T: DeserializeOwned>(&self, folder: &Folder, prefix: &str) -> Result<Inbox<T>, MailboxError> {
-        let config = InboxConfig {
-            max_bytes: MAX_BYTES,
-            ..InboxConfig::of(prefix)
-        };
-        Inbox::open(&self.layout.folder(folder), config)
     }
 
     fn tell(&self, event: LocalEvent) {
         self.events.on(self.run, event);
     }
 
-    fn refuse(&self, what: &'static str, prefix: &str, item: Item<Value>) -> Result<(), MailboxError> {
+    fn refuse(&self, letter: &Letter, item: Item<Value>) -> Result<(), MailboxError> {
         let id = item
             .name
-            .strip_prefix(prefix)
+            .strip_prefix(letter.prefix)
             .and_then(|rest| rest.strip_suffix(".json"));
         let id = id.and_then(|id| FileId::new(id).ok());
-        let detail = refusal(what);
+        let (what, detail) = (letter.what, letter.refusal.to_owned());
         // Without a usable id nobody can look for the receipt either.
         if let Some(id) = id {
             let receipt = Receipt {
                 status: ReceiptStatus::Refused,
-                detail: detail.to_owned(),
+                detail: detail.clone(),
                 id,
             };
             let name = format!("{}.json", receipt.id);
             write_json(&self.layout.folder(&Folder::Receipts), &name, &receipt)?;
         }
-        let detail = detail.to_owned();
         self.tell(LocalEvent::Refused { what, detail });
         item.done()
     }
@@ -118,16 +145,12 @@ impl Bridge {
     }
 }
 
-const fn refusal(what: &str) -> &'static str {
-    match what.as_bytes() {
-        b"message" => {
-            "There is no chat channel here: channels need a cluster. Say it in your answer instead."
-        }
-        b"spawn" => "No other agent can be started here: that needs a cluster. Do it yourself.",
-        _ => {
-            "Nothing can be scheduled here: schedules need a cluster. Say in your answer what should be scheduled."
-        }
-    }
+fn inbox<T: DeserializeOwned>(watch: FolderWatch, prefix: &str) -> Result<Inbox<T>, MailboxError> {
+    let config = InboxConfig {
+        max_bytes: MAX_BYTES,
+        ..InboxConfig::of(prefix)
+    };
+    Inbox::open_on(watch, config)
 }
 
 /// A bridge whose mailbox is open.
@@ -188,7 +211,7 @@ impl OpenBridge {
                 bridge.tell(LocalEvent::Status(item.value));
                 Ok(())
             }
-            Found::Letter(what, prefix, item) => bridge.refuse(what, prefix, item),
+            Found::Letter(letter, item) => bridge.refuse(letter, item),
             // The agent has ended: nobody waits for the answer.
             Found::Question(item) => item.done(),
         }
@@ -241,9 +264,9 @@ impl Boxes {
         tokio::select! {
             item = self.stream.next() => Ok(Found::Chunk(item?)),
             item = self.status.next() => Ok(Found::Status(item?)),
-            item = self.messages.next() => Ok(Found::Letter("message", "send-", item?)),
-            item = self.spawn.next() => Ok(Found::Letter("spawn", "request-", item?)),
-            item = self.schedules.next() => Ok(Found::Letter("schedule", "schedule-", item?)),
+            item = self.messages.next() => Ok(Found::Letter(&MESSAGE, item?)),
+            item = self.spawn.next() => Ok(Found::Letter(&SPAWN, item?)),
+            item = self.schedules.next() => Ok(Found::Letter(&SCHEDULE, item?)),
             item = self.questions.next(), if may_ask => Ok(Found::Question(item?)),
         }
     }
@@ -257,13 +280,13 @@ impl Boxes {
             return Ok(Some(Found::Status(item)));
         }
         if let Some(item) = self.messages.poll_now()? {
-            return Ok(Some(Found::Letter("message", "send-", item)));
+            return Ok(Some(Found::Letter(&MESSAGE, item)));
         }
         if let Some(item) = self.spawn.poll_now()? {
-            return Ok(Some(Found::Letter("spawn", "request-", item)));
+            return Ok(Some(Found::Letter(&SPAWN, item)));
         }
         if let Some(item) = self.schedules.poll_now()? {
-            return Ok(Some(Found::Letter("schedule", "schedule-", item)));
+            return Ok(Some(Found::Letter(&SCHEDULE, item)));
         }
         Ok(self.questions.poll_now()?.map(Found::Question))
     }

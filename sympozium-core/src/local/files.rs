@@ -138,6 +138,7 @@ impl Files<'_> {
             gate: self.plan.tool_gate(),
             typed_tools: sidecar.map(|sidecar| sidecar.tools.clone()).unwrap_or_default(),
             sole: true,
+            state_dir: Some(self.place.of(&process).join("state")),
         }
     }
 }

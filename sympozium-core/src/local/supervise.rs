@@ -8,10 +8,11 @@ use super::place::Place;
 use super::process::{Ended, Launch, Process};
 use super::{LocalEvent, LocalProcess, fit, tree};
 use crate::error::{BoxError, chain};
-use crate::ids::RunUid;
+use crate::ids::{PackName, RunUid};
 use crate::ipc::mailbox::{MailboxError, make_folders, read_whole};
 use crate::ipc::{AgentResult, Folder, Layout};
 use crate::run::{ExecError, RunPlan};
+use crate::skill::Sidecar;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -40,10 +41,22 @@ pub(super) struct Started {
     run: RunUid,
     layout: Layout,
     runner: Process,
-    toolboxes: JoinSet<()>,
-    /// Ends the executors.
-    toolboxes_end: CancellationToken,
+    toolboxes: Toolboxes,
     bridge: OpenBridge,
+}
+
+/// The executors of a run.
+#[derive(Default)]
+struct Toolboxes {
+    keepers: JoinSet<()>,
+    end: CancellationToken,
+}
+
+impl Toolboxes {
+    async fn end(mut self) {
+        self.end.cancel();
+        while self.keepers.join_next().await.is_some() {}
+    }
 }
 
 /// How the agent ended.
@@ -95,12 +108,35 @@ pub(super) async fn start(
         .map_err(|error| failed("watch the mailbox", run, error))?;
     let opened = shared.gateway.open(plan, &place.socket()).await;
     opened.map_err(|error| failed("open the gateway", run, error))?;
-    let toolboxes_end = CancellationToken::new();
-    let mut toolboxes = JoinSet::new();
+    let mut toolboxes = Toolboxes::default();
+    match start_processes(shared, &files, executors, &mut toolboxes) {
+        Ok(runner) => Ok(Started {
+            shared: Arc::clone(shared),
+            run,
+            layout,
+            runner,
+            toolboxes,
+            bridge,
+        }),
+        Err(error) => {
+            toolboxes.end().await;
+            Err(error)
+        }
+    }
+}
+
+/// Starts the executors, then the agent.
+fn start_processes(
+    shared: &Arc<Shared>,
+    files: &Files<'_>,
+    executors: Vec<(PackName, Option<&Sidecar>)>,
+    toolboxes: &mut Toolboxes,
+) -> Result<Process, ExecError> {
+    let run = files.plan.run.uid;
     for (pack, sidecar) in executors {
         let process = LocalProcess::Toolbox(pack.clone());
         let config = serde_json::to_vec(&files.toolbox(&pack, sidecar));
-        let launch = launch(&files, &process, config)?;
+        let launch = launch(files, &process, config)?;
         let first = begin(shared, run, &process, &launch)?;
         let keeper = Keeper {
             shared: Arc::clone(shared),
@@ -108,19 +144,11 @@ pub(super) async fn start(
             process,
             launch,
         };
-        toolboxes.spawn(keeper.keep(first, toolboxes_end.clone()));
+        toolboxes.keepers.spawn(keeper.keep(first, toolboxes.end.clone()));
     }
     let config = serde_json::to_vec(&files.runner());
-    let launch = launch(&files, &LocalProcess::Runner, config)?;
-    Ok(Started {
-        runner: begin(shared, run, &LocalProcess::Runner, &launch)?,
-        shared: Arc::clone(shared),
-        run,
-        layout,
-        toolboxes,
-        toolboxes_end,
-        bridge,
-    })
+    let launch = launch(files, &LocalProcess::Runner, config)?;
+    begin(shared, run, &LocalProcess::Runner, &launch)
 }
 
 fn launch(
@@ -213,9 +241,9 @@ impl Started {
             Some(result) => result,
             None => bridge.await,
         };
-        self.toolboxes_end.cancel();
-        while self.toolboxes.join_next().await.is_some() {}
-        tree::end_marked(run);
+        self.toolboxes.end().await;
+        // It can't panic, and there is nobody to tell if it is not let run any more.
+        let _ = tokio::task::spawn_blocking(move || tree::end_marked(run)).await;
         shared.gateway.close(run).await;
         if let Err(error) = bridged {
             shared.events.on(run, LocalEvent::Fault(chain(&error)));

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, getuid, kill_process, kill_process_group};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 /// The variable by which the processes of a run are known. Plans can't set variables of this prefix.
 pub(super) const MARK: &str = "SYMPOZIUM_RUN";
@@ -43,19 +44,21 @@ pub(super) fn end(root: Pid) {
     }
 }
 
-/// Kills every process of this user that carries the run's mark. For what survived its parent.
+/// Kills every process of this user that carries the run's mark, until there are none (at most for two seconds). For what
+/// survived its parent. Blocks.
 pub(super) fn end_marked(run: RunUid) {
     let mark = format!("{MARK}={run}");
-    // A process that is killed may just have started another one, hence a few rounds.
-    for _ in 0..8 {
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
         let found = marked(mark.as_bytes());
-        if found.is_empty() {
+        if found.is_empty() || Instant::now() > until {
             return;
         }
         for pid in found {
             signal(pid, Signal::KILL);
         }
-        std::thread::yield_now();
+        // Ending takes the kernel a moment, and whoever was killed may just have started another one.
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

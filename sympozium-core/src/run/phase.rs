@@ -145,15 +145,17 @@ fn working(state: &RunState, seen: &Observed, now: Timestamp) -> Transition {
     }
 }
 
-/// An answer counts even when a wish to end, or the deadline, met it on its way.
+/// An answer counts even when a wish to end, or the deadline, met it on its way. An agent that was told to stop because
+/// its time was up says 130 as well, so that code alone means a wish only before the deadline.
 fn ending(exit_code: i32, result: Option<&AgentResult>, cancel: bool, late: bool) -> Ending {
     match result {
         Some(AgentResult {
             status: ResultStatus::Success,
             ..
         }) => Ending::Answered,
-        _ if cancel || exit_code == 130 => Ending::Cancelled,
+        _ if cancel => Ending::Cancelled,
         _ if late || exit_code == 4 => Ending::Deadline,
+        _ if exit_code == 130 => Ending::Cancelled,
         Some(AgentResult {
             status: ResultStatus::Error,
             error,
@@ -322,6 +324,14 @@ mod tests {
                 50,
                 Cancelled,
                 end,
+            ),
+            (
+                "a late run that was told to stop is late, not cancelled",
+                state(Running),
+                finished(130, Some(ResultStatus::Error)),
+                101,
+                Failed,
+                save,
             ),
             (
                 "a vanished run fails",

@@ -6,7 +6,6 @@ use std::{path::PathBuf, time::Duration};
 /// Where a run's gateway is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub enum GatewayEndpoint {
     /// A socket that only this run sees.
     Unix(PathBuf),

@@ -47,8 +47,12 @@
 mod fakes;
 mod suites;
 
-pub use fakes::{FailingStore, FakeAnswer, FakeProvider, RecordingChannel, StaticAuth, StaticSkills};
+pub use fakes::{
+    AgentDoes, FailingStore, FakeAnswer, FakeExecutor, FakeProvider, RecordingChannel, StaticAuth,
+    StaticSkills, run_plan,
+};
 pub use suites::{
-    ChannelPeer, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate, channel,
-    event_bus, ledger, llm_provider, memory_store, session_store, skill_source, step_log,
+    ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate,
+    channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store, skill_source,
+    step_log,
 };

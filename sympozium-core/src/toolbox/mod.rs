@@ -4,15 +4,22 @@
 //! it was started with; what the agent has decided counts for nothing here. Its commands get an environment made from
 //! nothing, and when one ends, whatever it left behind is killed.
 //!
+//! A command is executed at most once: a request that comes again is answered with the recorded result. With a state
+//! folder that also holds when the executor itself is killed and started again; a command that was under way then counts
+//! as executed, with a result that says so.
+//!
 //! Entry types: [`Toolbox`] (executor), [`ExecClient`] (who asks).
 
 mod argv;
 mod client;
 mod command;
 mod gate;
+mod process;
+mod results;
 mod serve;
 
 pub use argv::{ArgvError, argv};
 pub use client::{ExecClient, ExecError};
 pub use command::{MAX_OUTPUT, end_strays};
+pub use process::{keep_memory_private, prepare_process};
 pub use serve::{Toolbox, ToolboxConfig};

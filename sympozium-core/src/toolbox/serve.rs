@@ -2,6 +2,7 @@
 
 use super::command::{Job, execute};
 use super::gate;
+use super::results::Results;
 use crate::error::chain;
 use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, write_json};
 use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
@@ -9,14 +10,12 @@ use crate::policy::ToolGate;
 use crate::skill::TypedTool;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
-/// How many results are remembered, so that a request that comes again is answered and not executed again.
-const REMEMBERED: usize = 64;
 /// The longest that a command may take, in seconds.
 const MAX_TIMEOUT: u32 = 120;
 /// How long a command may take when the request does not say, in seconds.
@@ -44,27 +43,28 @@ pub struct ToolboxConfig {
     pub typed_tools: Vec<TypedTool>,
     /// This process has no other children than its commands.
     pub sole: bool,
+    /// Where results are kept, so that a request which comes again after a restart is not executed again. Nobody else may
+    /// write there. `None` = results are forgotten at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
 }
 
 /// An executor.
 #[derive(Debug)]
 pub struct Toolbox {
     config: ToolboxConfig,
-    results: VecDeque<ExecResult>,
 }
 
 impl Toolbox {
-    /// An executor that has executed nothing yet.
+    /// An executor of that configuration.
     pub fn new(config: ToolboxConfig) -> Self {
-        Self {
-            config,
-            results: VecDeque::new(),
-        }
+        Self { config }
     }
 
-    /// Executes requests, one at a time, until it is cancelled. Ends early only when its folder is gone.
-    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), MailboxError> {
+    /// Executes requests, one at a time, until it is cancelled. Ends early only when its folders can't be used.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), MailboxError> {
         let config = InboxConfig::of("exec-request-");
+        let mut results = Results::open(self.config.state_dir.clone())?;
         let mut inbox = Inbox::<ExecRequest>::open(&self.config.tools_dir, config)?;
         loop {
             let item = tokio::select! {
@@ -72,7 +72,7 @@ impl Toolbox {
                 () = cancel.cancelled() => return Ok(()),
             };
             match item {
-                Ok(item) => self.handle(item, &cancel).await?,
+                Ok(item) => self.handle(item, &mut results, &cancel).await?,
                 // It was set aside, and whoever wrote it will see its time run out.
                 Err(MailboxError::Rejected { name, reason }) => {
                     tracing::warn!(name, reason, "request set aside");
@@ -83,8 +83,9 @@ impl Toolbox {
     }
 
     async fn handle(
-        &mut self,
+        &self,
         item: Item<ExecRequest>,
+        results: &mut Results,
         cancel: &CancellationToken,
     ) -> Result<(), MailboxError> {
         if item.name != format!("exec-request-{}.json", item.value.id) {
@@ -93,21 +94,16 @@ impl Toolbox {
         }
         let item = item.claim()?;
         let request = &item.value;
-        let known = self
-            .results
-            .iter()
-            .find(|result| result.id == request.id)
-            .cloned();
-        let result = match known {
-            Some(result) => result,
-            None => self.execute(request, cancel).await,
+        let result = if let Some(known) = results.find(&request.id) {
+            known.clone()
+        } else {
+            results.begin(&request.id)?;
+            let result = self.execute(request, cancel).await;
+            results.keep(result.clone())?;
+            result
         };
-        write_json(
-            &self.config.tools_dir,
-            &format!("exec-result-{}.json", request.id),
-            &result,
-        )?;
-        self.remember(result);
+        let name = format!("exec-result-{}.json", request.id);
+        write_json(&self.config.tools_dir, &name, &result)?;
         item.done()
     }
 
@@ -197,19 +193,9 @@ impl Toolbox {
             )),
         }
     }
-
-    fn remember(&mut self, result: ExecResult) {
-        if self.results.iter().any(|known| known.id == result.id) {
-            return;
-        }
-        if self.results.len() == REMEMBERED {
-            self.results.pop_front();
-        }
-        self.results.push_back(result);
-    }
 }
 
-fn refused(id: &FileId, reason: String) -> ExecResult {
+pub(super) fn refused(id: &FileId, reason: String) -> ExecResult {
     ExecResult {
         id: id.clone(),
         exit_code: 126,

@@ -13,6 +13,7 @@ mod sandbox;
 mod shelf;
 mod skills;
 
+pub use model::provider_of_model;
 pub use plan::{KeySecret, PlanInputs, plan};
 pub use policy::{Note, NoteReason, PolicyReading, policy};
 pub use problem::{InvalidObjects, Problem};

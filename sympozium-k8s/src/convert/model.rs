@@ -17,6 +17,20 @@ const BY_MODEL: [(&str, &str); 6] = [
     ("o4", "openai"),
 ];
 
+/// The provider that is told from a model's name alone; `None` when the name says nothing.
+///
+/// ```
+/// # use sympozium_k8s::convert::provider_of_model;
+/// assert_eq!(provider_of_model("claude-opus"), Some("anthropic"));
+/// assert_eq!(provider_of_model("llama3.2"), None);
+/// ```
+pub fn provider_of_model(model: &str) -> Option<&'static str> {
+    BY_MODEL
+        .iter()
+        .find(|(start, _)| model.starts_with(start))
+        .map(|(_, name)| *name)
+}
+
 /// What the run says, else what the instance says. A run may name only keys and addresses of its instance.
 pub(super) fn model(inputs: &PlanInputs<'_>, findings: &mut Findings) -> Option<ModelPlan> {
     let choice = Choice {
@@ -132,15 +146,9 @@ impl<'a> Choice<'a> {
         let model = given(self.run.model.as_ref()).unwrap_or(&self.settings.model);
         let named =
             given(self.run.provider.as_ref()).or_else(|| given(key.and_then(|key| key.provider.as_ref())));
-        let told = || {
-            BY_MODEL
-                .iter()
-                .find(|(start, _)| model.starts_with(start))
-                .map(|(_, name)| *name)
-        };
         // Servers at an address of one's own speak the form of the most common provider.
         let by_address = has_address.then_some("openai");
-        let Some(provider) = named.or(by_address).or_else(told) else {
+        let Some(provider) = named.or(by_address).or_else(|| provider_of_model(model)) else {
             findings.add(
                 "spec.model.provider",
                 format_args!("the provider of model {model:?} can't be told: give it here or in the instance's authRefs"),

@@ -3,6 +3,7 @@
 use super::client::{ModelClient, ProviderClient, Turn, TurnEvent};
 use super::deadline::Deadline;
 use super::gate::Gate;
+use super::journal::CallJournal;
 use super::observer::{AgentEvent, Observer};
 use super::tool_round::{RoundContext, run_round};
 use super::{AgentLoop, FailureClass, LoopConfig, ModelCall, Outcome, RepeatLimits, Step, ToolRound};
@@ -56,6 +57,7 @@ pub struct Agent {
     tools: ToolSet,
     gate: Gate,
     observer: Arc<dyn Observer>,
+    journal: Arc<dyn CallJournal>,
     system: Option<String>,
     limits: AgentLimits,
     run: RunUid,
@@ -112,6 +114,7 @@ impl Agent {
             tools: ToolSet::default(),
             gate: Gate::open(),
             observer: Arc::new(()),
+            journal: Arc::new(()),
             system: None,
             limits: AgentLimits::default(),
             run: RunUid::random(),
@@ -144,6 +147,13 @@ impl Agent {
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    /// Where answers of tool calls are kept, so that the same run can be begun again. Default: nowhere.
+    #[must_use]
+    pub fn journal(mut self, journal: Arc<dyn CallJournal>) -> Self {
+        self.journal = journal;
         self
     }
 
@@ -312,6 +322,7 @@ impl Agent {
             tools: &self.tools,
             gate: &self.gate,
             observer: self.observer.as_ref(),
+            journal: self.journal.as_ref(),
             deadline,
             stop: &stop,
             parallel: self.limits.parallel_tools.max(1),

@@ -1,4 +1,10 @@
 //! Behaviour of the driver, against a fake model.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::unnecessary_wraps,
+    reason = "a test may panic, in its helpers too, and a stream's items are results"
+)]
 
 use super::{
     Agent, AgentEvent, AgentLimits, ApprovalDecision, ApprovalRequest, Approver, FailureClass, Gate,

@@ -16,6 +16,8 @@ mod driver_tests;
 #[cfg(feature = "runner")]
 mod gate;
 #[cfg(feature = "runner")]
+mod journal;
+#[cfg(feature = "runner")]
 mod observer;
 mod outcome;
 pub mod prompt;
@@ -34,6 +36,8 @@ pub use client::{ModelClient, ProviderClient, Turn, TurnEvent, TurnEvents};
 pub use driver::{Agent, AgentLimits, Finished};
 #[cfg(feature = "runner")]
 pub use gate::{Admission, ApprovalDecision, ApprovalRequest, Approver, Gate, NobodyApproves};
+#[cfg(feature = "runner")]
+pub use journal::CallJournal;
 #[cfg(feature = "runner")]
 pub use observer::{AgentEvent, Observer};
 pub use outcome::{Failure, FailureClass, Outcome};

@@ -3,6 +3,7 @@
 use super::ToolRound;
 use super::deadline::Deadline;
 use super::gate::{Admission, ApprovalRequest, Gate, denied};
+use super::journal::CallJournal;
 use super::observer::{AgentEvent, Observer};
 use futures::{FutureExt, StreamExt};
 use std::panic::AssertUnwindSafe;
@@ -22,6 +23,7 @@ pub(crate) struct RoundContext<'a> {
     pub(crate) tools: &'a ToolSet,
     pub(crate) gate: &'a Gate,
     pub(crate) observer: &'a dyn Observer,
+    pub(crate) journal: &'a dyn CallJournal,
     pub(crate) deadline: &'a Deadline,
     /// Cancelled when the run is cancelled or its time is nearly up.
     pub(crate) stop: &'a CancellationToken,
@@ -41,15 +43,13 @@ async fn run_call(context: &RoundContext<'_>, step: &StepId, index: u32, call: &
     let started = Instant::now();
     context.observer.on(AgentEvent::ToolStarted { call });
     let verdict = context.gate.verdict(&call.name);
-    let admission = admit(context, step, index, call, verdict.as_ref()).await;
-    let output = match admission {
-        Admission::Refused { message } => ToolOutput::error(message),
-        Admission::Granted => invoke(context, step, index, call).await,
-    };
-    let result = ToolResult {
-        id: call.id.clone(),
-        content: output.content,
-        is_error: output.is_error,
+    let id = derived_id(context.run, step, index);
+    let result = if let Some(known) = context.journal.find(id, call).await {
+        known
+    } else {
+        let result = answer(context, step, index, call, verdict.as_ref()).await;
+        context.journal.keep(id, call, &result).await;
+        result
     };
     context.observer.on(AgentEvent::ToolFinished {
         call,
@@ -58,6 +58,24 @@ async fn run_call(context: &RoundContext<'_>, step: &StepId, index: u32, call: &
         took: started.elapsed(),
     });
     result
+}
+
+async fn answer(
+    context: &RoundContext<'_>,
+    step: &StepId,
+    index: u32,
+    call: &ToolCall,
+    verdict: Option<&Verdict>,
+) -> ToolResult {
+    let output = match admit(context, step, index, call, verdict).await {
+        Admission::Refused { message } => ToolOutput::error(message),
+        Admission::Granted => invoke(context, step, index, call).await,
+    };
+    ToolResult {
+        id: call.id.clone(),
+        content: output.content,
+        is_error: output.is_error,
+    }
 }
 
 async fn admit(

@@ -69,6 +69,7 @@ mod tests {
         Skill {
             pack: PackName::new(pack).unwrap(),
             builtin: false,
+            category: None,
             documents: vec![],
             sidecar,
         }

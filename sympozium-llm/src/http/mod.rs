@@ -26,5 +26,6 @@ mod tls;
 pub use address::refusal;
 pub use client::{GuardedClient, HttpSetupError};
 pub use refused::AddressRefused;
+pub(crate) use refused::shown;
 pub use resolve::{Resolve, SystemResolver};
 pub use rules::AddressRules;

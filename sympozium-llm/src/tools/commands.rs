@@ -1,6 +1,5 @@
 //! `execute_command`, and the typed tools of packs: both run in one of the run's executors.
 
-use super::argv::command_line;
 use super::page::{MAX_COMMAND_OUTPUT, cut_middle};
 use super::schema_check::misfit;
 use super::surroundings::{CommandCall, CommandLine, CommandResult, Commands};
@@ -14,6 +13,8 @@ use sympozium_core::chat::ToolSpec;
 use sympozium_core::gateway::TargetedTool;
 use sympozium_core::ids::{InvalidId, PackName, ToolName, derived_id};
 use sympozium_core::tool::{DynTool, ToolContext, ToolOutput};
+use sympozium_core::toolbox::argv;
+use uuid::Uuid;
 
 /// Runs shell commands in the run's executors.
 #[derive(Clone)]
@@ -68,14 +69,15 @@ impl ExecuteCommand {
         }
     }
 
-    fn call(&self, ctx: &ToolContext, arguments: Value) -> Result<CommandCall, String> {
+    /// What a call of it runs; the reason when it can't be run.
+    pub(crate) fn call(&self, id: Uuid, arguments: Value) -> Result<CommandCall, String> {
         let args: ExecuteCommandArgs = serde_json::from_value(arguments)
             .map_err(|e| format!("The arguments do not fit the tool's schema: {e}."))?;
         if args.command.trim().is_empty() {
             return Err("The command is empty.".to_owned());
         }
         Ok(CommandCall {
-            id: derived_id(ctx.run, &ctx.step, ctx.index),
+            id,
             target: self.target(args.target.as_deref())?.clone(),
             tool: self.name.clone(),
             command: CommandLine::Shell(args.command),
@@ -109,7 +111,7 @@ impl DynTool for ExecuteCommand {
                 "type": "object",
                 "required": required,
                 "properties": {
-                    "command": {"type": "string", "description": "The command, for bash."},
+                    "command": {"type": "string", "description": "The command, for a POSIX shell."},
                     "workdir": {"type": "string", "description": "The folder it starts in. Default: the workspace."},
                     "timeout": {
                         "type": "integer", "minimum": 1, "maximum": LONGEST_TIMEOUT,
@@ -122,7 +124,7 @@ impl DynTool for ExecuteCommand {
     }
 
     async fn invoke(&self, ctx: &ToolContext, arguments: Value) -> ToolOutput {
-        match self.call(ctx, arguments) {
+        match self.call(derived_id(ctx.run, &ctx.step, ctx.index), arguments) {
             Ok(call) => carry_out(self.commands.as_ref(), &call, ctx).await,
             Err(why) => ToolOutput::error(why),
         }
@@ -142,20 +144,26 @@ impl PackTool {
         Self { tool, commands }
     }
 
-    fn call(&self, ctx: &ToolContext, arguments: &Value) -> Result<CommandCall, String> {
-        let arguments = arguments
+    /// Its name.
+    pub(crate) fn name(&self) -> &ToolName {
+        &self.tool.tool.name
+    }
+
+    /// What a call of it runs; the reason when it can't be run.
+    pub(crate) fn call(&self, id: Uuid, arguments: Value) -> Result<CommandCall, String> {
+        let tool = &self.tool.tool;
+        let given = arguments
             .as_object()
             .ok_or("The arguments must be a JSON object.")?;
-        let tool = &self.tool.tool;
-        if let Some(why) = misfit(&tool.parameters, arguments) {
+        if let Some(why) = misfit(&tool.parameters, given) {
             return Err(why);
         }
-        let line = command_line(&tool.argv, arguments).map_err(|error| format!("Not run: {error}."))?;
+        let line = argv(tool, &arguments).map_err(|error| format!("Not run: {error}."))?;
         Ok(CommandCall {
-            id: derived_id(ctx.run, &ctx.step, ctx.index),
+            id,
             target: self.tool.target.clone(),
             tool: tool.name.clone(),
-            command: CommandLine::Exec(line),
+            command: CommandLine::Typed { arguments, line },
             workdir: None,
             timeout: Duration::from_secs(u64::from(tool.timeout_seconds).clamp(1, LONGEST_TIMEOUT)),
         })
@@ -182,7 +190,7 @@ impl DynTool for PackTool {
     }
 
     async fn invoke(&self, ctx: &ToolContext, arguments: Value) -> ToolOutput {
-        match self.call(ctx, &arguments) {
+        match self.call(derived_id(ctx.run, &ctx.step, ctx.index), arguments) {
             Ok(call) => carry_out(self.commands.as_ref(), &call, ctx).await,
             Err(why) => ToolOutput::error(why),
         }
@@ -320,7 +328,7 @@ mod tests {
                 tool: ToolName::new("execute_command").unwrap(),
                 command: CommandLine::Shell("ls".to_owned()),
                 workdir: Some("/workspace/x".to_owned()),
-                timeout: Duration::from_secs(120),
+                timeout: Duration::from_mins(2),
             }
         );
     }
@@ -345,7 +353,10 @@ mod tests {
         let ran = recorder.0.lock().unwrap().pop().unwrap().command;
         assert_eq!(
             ran,
-            CommandLine::Exec(vec!["kubectl".into(), "get".into(), "pods; id".into()])
+            CommandLine::Typed {
+                arguments: json!({"kind": "pods; id"}),
+                line: vec!["kubectl".into(), "get".into(), "pods; id".into()],
+            }
         );
         for bad in [
             json!({}),

@@ -4,6 +4,7 @@ use crate::runner::{GatewayClient, GatewayError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use sympozium_core::gateway::FetchRequest;
 use sympozium_core::tool::{Tool, ToolContext, ToolOutput};
 
@@ -75,10 +76,12 @@ impl Tool for FetchUrl {
         })?;
         let mut text = answer.text;
         if answer.cut_chars > 0 {
-            text.push_str(&format!(
+            // Writing to a text never fails.
+            let _ = write!(
+                text,
                 "\n[cut: {} more characters; ask again with a larger maxChars, at most 100000]",
                 answer.cut_chars
-            ));
+            );
         }
         if answer.status >= 400 {
             return Ok(ToolOutput::error(format!(

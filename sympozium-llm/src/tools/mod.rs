@@ -3,7 +3,6 @@
 //! Must not resolve paths, open sockets or start processes: what they need comes through [`Files`], [`Commands`],
 //! [`Letters`] and the gateway client. Entry: [`tool_set`].
 
-mod argv;
 mod assemble;
 mod commands;
 mod fetch_url;
@@ -13,7 +12,6 @@ mod page;
 mod schema_check;
 mod surroundings;
 
-pub use argv::{ArgvError, command_line};
 pub use assemble::{Surroundings, tool_set};
 pub use commands::{ExecuteCommand, PackTool};
 pub use fetch_url::{FetchUrl, FetchUrlArgs, FetchUrlError};

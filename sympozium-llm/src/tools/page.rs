@@ -1,5 +1,7 @@
 //! How much of something long a model gets to read at once, and how it gets the rest. Pure.
 
+use std::fmt::Write;
+
 /// The most bytes of a file that one `read_file` shows.
 pub(crate) const MAX_FILE_PAGE: usize = 100_000;
 /// The most bytes of output that one command shows.
@@ -20,9 +22,9 @@ pub(crate) fn file_page(bytes: &[u8], offset: u64, total: u64) -> String {
     let mut text = String::from_utf8_lossy(whole).into_owned();
     let end = offset + whole.len() as u64;
     if offset > 0 || end < total {
-        text.push_str(&format!("\n[bytes {offset} to {end} of {total}"));
+        let _ = write!(text, "\n[bytes {offset} to {end} of {total}");
         if end < total {
-            text.push_str(&format!("; read on with offset {end}"));
+            let _ = write!(text, "; read on with offset {end}");
         }
         text.push(']');
     }

@@ -87,8 +87,13 @@ pub trait Files: Send + Sync {
 pub enum CommandLine {
     /// A text for a shell.
     Shell(String),
-    /// A program and its arguments, no shell.
-    Exec(Vec<String>),
+    /// A typed tool, no shell.
+    Typed {
+        /// The model's arguments. An executor with a template of its own makes the command line from these.
+        arguments: Value,
+        /// The program and its arguments, as the template that the runner knows makes them.
+        line: Vec<String>,
+    },
 }
 
 /// A command for an executor.

@@ -93,7 +93,11 @@ impl<T> Item<T> {
 impl<T: DeserializeOwned> Inbox<T> {
     /// Watches a folder. Files that are there are delivered first, those that a former reader had claimed too.
     pub fn open(folder: &Path, config: InboxConfig) -> Result<Self, MailboxError> {
-        let watch = FolderWatch::start(folder)?;
+        Self::open_on(FolderWatch::start(folder)?, config)
+    }
+
+    /// As [`open`](Self::open), on a watch that was begun before ([`FolderWatch::start_all`]).
+    pub fn open_on(watch: FolderWatch, config: InboxConfig) -> Result<Self, MailboxError> {
         let inbox = Self {
             watch,
             config,

@@ -2,13 +2,17 @@
 
 mod auth;
 mod channel;
+mod executor;
 mod failing_store;
+mod plan;
 mod provider;
 mod skills;
 
 pub use auth::StaticAuth;
 pub use channel::RecordingChannel;
+pub use executor::{AgentDoes, FakeExecutor};
 pub use failing_store::FailingStore;
+pub use plan::run_plan;
 pub use provider::{FakeAnswer, FakeProvider};
 pub use skills::StaticSkills;
 

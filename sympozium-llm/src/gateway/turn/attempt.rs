@@ -217,9 +217,12 @@ fn never_worked(error: &LlmError) -> bool {
         | LlmError::ContextLength { .. }
         | LlmError::RateLimited { .. }
         | LlmError::QuotaExhausted { .. }
-        | LlmError::Connect { .. }
         | LlmError::AddressRefused { .. }
         | LlmError::Refused { .. } => true,
+        // Nothing was sent. A connection that broke later may have, and so may one of which that is not known.
+        LlmError::Connect { source, .. } => source
+            .downcast_ref::<reqwest::Error>()
+            .is_some_and(reqwest::Error::is_connect),
         // These two mean that it took nothing on; other failures of its own may have come after the work.
         LlmError::Unavailable { status, .. } => matches!(status, 503 | 529),
         // It may have worked and nobody said how much; kinds that are not known yet count as that.

@@ -125,6 +125,7 @@ fn protocol(detail: String) -> GatewayError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fmt::Write;
     use sympozium_core::chat::ChatEvent;
     use sympozium_core::gateway::{Problem, ProblemKind, RetryNotice};
 
@@ -153,7 +154,7 @@ mod tests {
         for (event, end) in events.iter().zip(["\n", "\r\n", "\r"]) {
             let json = serde_json::to_value(event).unwrap();
             let name = json["event"].as_str().unwrap();
-            text.push_str(&format!("event: {name}{end}data:{}{end}{end}", json["data"]));
+            write!(text, "event: {name}{end}data:{}{end}{end}", json["data"]).unwrap();
         }
         (text, events)
     }

@@ -10,6 +10,7 @@ mod event_stream;
 mod tests;
 
 pub use error::GatewayError;
+pub use sympozium_core::run::GatewayEndpoint;
 
 use crate::agent::{ModelClient, Turn, TurnEvent, TurnEvents, pause};
 use async_trait::async_trait;
@@ -19,7 +20,6 @@ use event_stream::EventStream;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde::de::DeserializeOwned;
-use std::path::PathBuf;
 use std::time::Duration;
 use sympozium_core::chat::{Accumulator, ChatResponse};
 use sympozium_core::error::Classify;
@@ -29,14 +29,6 @@ use sympozium_core::gateway::{
 use sympozium_core::ids::StepId;
 use sympozium_core::llm::LlmError;
 use tokio::time::Instant;
-
-/// Where the gateway is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GatewayEndpoint {
-    /// A socket that only this run sees.
-    Unix(PathBuf),
-}
 
 /// Largest answer that is read whole: a run input carries system prompt, task and tool schemas.
 const MAX_DOCUMENT: usize = 8 << 20;

@@ -1,0 +1,4 @@
+//! Server-sent events, decoded from any bytes in any pieces: see the entry point for what must hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sympozium_llm::fuzz_entry::sse(data));

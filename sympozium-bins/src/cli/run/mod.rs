@@ -1,0 +1,171 @@
+//! `sympozium run`: an agent on this machine, from flags and files to its answer.
+//!
+//! | Question | Open |
+//! | --- | --- |
+//! | Which flags are there? | `args.rs` |
+//! | What is run, with which model? | `prepare.rs` |
+//! | How does a run go from beginning to end? | `drive.rs` |
+//! | What is told of it, and how is it shown? | `event.rs`, `display/` |
+//! | Who answers what policies ask? | `approve.rs` |
+
+mod approve;
+mod args;
+mod display;
+mod drive;
+mod event;
+mod gateway;
+mod interrupts;
+mod memory;
+mod outcome;
+mod prepare;
+mod record;
+mod teller;
+mod terminal;
+mod workspace;
+
+pub(super) use args::RunArgs;
+pub(super) use gateway::fetcher;
+pub(super) use interrupts::Interrupts;
+pub(super) use prepare::policies;
+
+use super::config::Config;
+use super::failure::{Exit, Failure};
+use super::{INTERNAL, RUNNER, TOOLBOX, block_on, providers, stores};
+use approve::Approver;
+use display::Display;
+use drive::Driver;
+use event::Beginning;
+use gateway::LocalGateway;
+use prepare::Prepared;
+use record::Recorder;
+use std::path::PathBuf;
+use std::sync::Arc;
+use sympozium_core::error::chain;
+use sympozium_core::local::{LocalExecutor, LocalProgram, LocalPrograms, LocalSettings, shortfalls};
+use sympozium_core::store::sql::SqlStore;
+use teller::Teller;
+
+/// Folders of programs, when the environment names none.
+const USUAL_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// Runs what the flags say, one run after the other.
+pub(super) fn command(args: &RunArgs, config: &Config) -> Result<Exit, Failure> {
+    let prepared = Prepared::read(args, config)?;
+    let settings = settings(args, config)?;
+    block_on(async {
+        sweep(&settings);
+        let store = stores::open(config).await?;
+        let done = run_all(args, config, prepared, settings, &store).await;
+        store.close().await;
+        done
+    })
+}
+
+async fn run_all(
+    args: &RunArgs,
+    config: &Config,
+    prepared: Prepared,
+    settings: LocalSettings,
+    store: &SqlStore,
+) -> Result<Exit, Failure> {
+    let mut interrupts = Interrupts::listen()?;
+    let prices = providers::prices(args.model.prices.as_deref())?;
+    let has_prices = !prices.0.is_empty();
+    let gateway = Arc::new(LocalGateway::new(prepared.providers, store, prices)?);
+    let display = Arc::new(Display::new(args.output, config.look));
+    let recorder = Arc::new(Recorder::start(store.clone()));
+    let teller = Arc::new(Teller::new(Arc::clone(&display), Arc::clone(&recorder)));
+    let memories = Arc::new(stores::memories(config)?);
+    let driver = Driver {
+        executor: LocalExecutor::new(settings.clone(), gateway.clone())
+            .approver(Arc::new(Approver::new(args.approve, Arc::clone(&display))))
+            .events(teller.clone())
+            .memories(memories.clone()),
+        gateway: Arc::clone(&gateway),
+        teller,
+        memories,
+        store: store.clone(),
+        has_prices,
+    };
+    let mut exits = Vec::new();
+    for planned in &prepared.planned {
+        let beginning = beginning(planned, &settings);
+        let exit = driver.run(planned, beginning, &mut interrupts).await;
+        exits.push(exit);
+        if exit == Exit::Cancelled {
+            break;
+        }
+    }
+    let ended = driver.executor.shutdown().await;
+    drop(driver);
+    gateway.drain().await;
+    if let Some(recorder) = Arc::into_inner(recorder) {
+        recorder.finish().await;
+    }
+    display.finish()?;
+    ended.map_err(|error| Failure::failed(format!("{}.", chain(&error))))?;
+    Ok(outcome::overall(&exits))
+}
+
+fn beginning(planned: &super::planning::Planned, settings: &LocalSettings) -> Beginning {
+    let plan = &planned.plan;
+    let mut notes = shortfalls(plan, settings);
+    notes.extend(prepare::notes(planned, settings));
+    Beginning {
+        run: plan.run.clone(),
+        instance: plan.instance.to_string(),
+        provider: plan.model.provider.to_string(),
+        model: plan.model.model.to_string(),
+        policies: plan.policies.iter().map(|policy| policy.name.0.clone()).collect(),
+        default_policy: planned.holding.is_default,
+        isolation: "none",
+        notes,
+        verdicts: planned.decision.verdicts.clone(),
+    }
+}
+
+/// Where runs live, and what they may see.
+fn settings(args: &RunArgs, config: &Config) -> Result<LocalSettings, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::failed(format!("This program's own file can't be found: {error}.")))?;
+    let internal = |part: &str| LocalProgram::new(&program, [INTERNAL, part]);
+    let programs = LocalPrograms {
+        runner: internal(RUNNER),
+        toolbox: internal(TOOLBOX),
+    };
+    let mut settings = LocalSettings::new(config.data_dir()?.join("runs"), programs);
+    settings.workspace = workspace::workspace(args.workspace.as_deref())?;
+    settings.search_path = search_path(config);
+    Ok(settings)
+}
+
+/// Relative entries would mean other folders for the run than for this process.
+fn search_path(config: &Config) -> Vec<PathBuf> {
+    let usual = || USUAL_PATH.map(PathBuf::from).to_vec();
+    config.path.as_ref().map_or_else(usual, |path| {
+        std::env::split_paths(path)
+            .filter(|folder| folder.is_absolute())
+            .collect()
+    })
+}
+
+/// Removes what runs of killed programs have left. It must not keep a new run from beginning.
+fn sweep(settings: &LocalSettings) {
+    match LocalExecutor::sweep(&settings.root) {
+        Ok(swept) => {
+            if !swept.removed.is_empty() {
+                super::output::note(&format!(
+                    "Removed what {} earlier run(s) had left behind.",
+                    swept.removed.len()
+                ));
+            }
+            for (folder, why) in swept.left {
+                super::output::note(&format!("{} could not be removed: {why}.", folder.display()));
+            }
+        }
+        Err(error) => super::output::note(&format!(
+            "What earlier runs left could not be removed: {}.",
+            chain(&error)
+        )),
+    }
+}

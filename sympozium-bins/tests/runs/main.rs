@@ -1,0 +1,14 @@
+//! Whole runs: the real programs, the real gateway, a model that says what a test wants.
+#![cfg(all(unix, feature = "cli", feature = "runner", feature = "toolbox"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets something unexpected has to fail"
+)]
+
+mod by_hand;
+mod killed;
+mod local;
+mod model;
