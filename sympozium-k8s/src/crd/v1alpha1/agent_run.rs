@@ -195,6 +195,7 @@ pub struct AgentRunStatus {
     pub completed_at: Option<Time>,
     /// Answer of the agent, cut at 32 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32768))]
     pub result: Option<String>,
     /// Whether `result` is cut; the whole answer is in the session store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
