@@ -86,3 +86,44 @@ impl Authenticate for TokenAuth {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::test_plan::plan;
+    use sympozium_core::testing::{KnownCaller, authenticate};
+
+    #[tokio::test]
+    async fn a_token_and_a_listener_keep_the_contract_of_authentication() {
+        let plan = Arc::new(plan());
+        let token = SecretString::from("t0ken");
+        let by_token = KnownCaller {
+            run: plan.run.uid,
+            token: Some(token.clone()),
+            listener: None,
+        };
+        authenticate(&TokenAuth::new(&token, Arc::clone(&plan)), &by_token).await;
+
+        let runs = ListenerAuth::default();
+        runs.register("run-1", Arc::clone(&plan));
+        let by_listener = KnownCaller {
+            run: plan.run.uid,
+            token: None,
+            listener: Some("run-1".to_owned()),
+        };
+        authenticate(&runs, &by_listener).await;
+    }
+
+    #[tokio::test]
+    async fn a_run_that_has_ended_is_told_so_and_not_let_in() {
+        let runs = ListenerAuth::default();
+        runs.register("run-1", Arc::new(plan()));
+        runs.end("run-1");
+        let credentials = Credentials {
+            bearer: None,
+            listener: Some("run-1".to_owned()),
+        };
+        let refused = runs.authenticate(&credentials).await;
+        assert!(matches!(refused, Err(AuthError::RunEnded)));
+    }
+}

@@ -1,5 +1,7 @@
 //! A server on this machine that plays the other side of one wire conversation after another.
 
+mod contract;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use sympozium_core::ids::ProviderName;
