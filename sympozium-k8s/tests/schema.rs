@@ -226,6 +226,27 @@ fn the_definitions_in_the_repository_are_current() {
 }
 
 #[test]
+fn the_page_of_fields_is_current_and_has_a_line_for_each() {
+    let page = crd::reference();
+    for (path, node) in nodes() {
+        let Some((_, field)) = path.split_once('.') else {
+            continue;
+        };
+        let is_field = field.contains('.') && !field.ends_with("[]") && !field.ends_with("{}");
+        // What stands below a map or a list of Kubernetes' own conditions is not ours to explain.
+        if is_field && !field.contains("{}.") {
+            let line = format!("| `{field}` | ");
+            assert!(page.contains(&line), "{path} {node}");
+        }
+    }
+    let stored = folder("../docs/reference/custom-resources.md");
+    assert!(
+        fs::read_to_string(stored).unwrap_or_default() == page,
+        "docs/reference is stale: run `cargo xtask manifests`"
+    );
+}
+
+#[test]
 fn rendered_definitions_read_back_equal() {
     for (crd, (name, text)) in crd::all().into_iter().zip(crd::yaml().unwrap()) {
         let back: Value = serde_saphyr::from_str(&text).unwrap();

@@ -41,7 +41,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "manifests",
         arguments: "[--check]",
-        about: "write config/crd; --check: fail when it is stale",
+        about: "write config/crd and its page; --check: fail when they are stale",
         run: manifests::command,
     },
     Command {

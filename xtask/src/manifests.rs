@@ -1,4 +1,5 @@
-//! `cargo xtask manifests`: the definitions of the custom resources in `config/crd`, written from the Rust types.
+//! `cargo xtask manifests`: the definitions of the custom resources in `config/crd`, and the page that lists their fields,
+//! written from the Rust types.
 //!
 //! The program that writes them belongs to `sympozium-k8s`; this one only says where, and compares. Entry: [`command`].
 
@@ -11,18 +12,19 @@ use anyhow::{Context, bail};
 use crate::{repo, stage, test};
 
 const FOLDER: &str = "config/crd";
+const PAGE: &str = "docs/reference/custom-resources.md";
 
-/// Writes the folder anew, or with `--check` fails when it is not what would be written.
+/// Writes folder and page anew, or with `--check` fails when they are not what would be written.
 pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
     match args {
-        [] => write(&repo::root().join(FOLDER)),
+        [] => write(&repo::root().join(FOLDER), &repo::root().join(PAGE)),
         [flag] if flag == "--check" => check(),
         _ => bail!("`manifests` takes --check and nothing else"),
     }
 }
 
 /// Writes with the example alone: nobody who changes a type should have to wait for all programs.
-fn write(folder: &Path) -> anyhow::Result<()> {
+fn write(folder: &Path, page: &Path) -> anyhow::Result<()> {
     let mut writer = repo::cargo(&[
         "run",
         "--quiet",
@@ -33,17 +35,17 @@ fn write(folder: &Path) -> anyhow::Result<()> {
         "write_crds",
         "--",
     ]);
-    finish(writer.arg(folder), folder)
+    finish(writer.arg(folder).arg(page), folder)
 }
 
 /// Writes with the example as the tests build it, so that a build that tests too compiles nothing twice.
-fn write_as_tested(folder: &Path) -> anyhow::Result<()> {
+fn write_as_tested(folder: &Path, page: &Path) -> anyhow::Result<()> {
     let built = stage::capture("build write_crds", &mut test::build())?;
     if !built.success {
         bail!("the examples do not build: {}", built.output.trim());
     }
     let mut writer = Command::new(repo::target_dir().join("debug/examples/write_crds"));
-    finish(writer.arg(folder), folder)
+    finish(writer.arg(folder).arg(page), folder)
 }
 
 fn finish(writer: &mut Command, folder: &Path) -> anyhow::Result<()> {
@@ -60,13 +62,19 @@ fn check() -> anyhow::Result<()> {
     if fresh.exists() {
         std::fs::remove_dir_all(&fresh).with_context(|| format!("empty {}", fresh.display()))?;
     }
-    write_as_tested(&fresh)?;
-    let stale = differences(&contents(&fresh)?, &contents(&repo::root().join(FOLDER))?);
+    let page = repo::target_dir().join("xtask/custom-resources.md");
+    write_as_tested(&fresh, &page)?;
+    let mut stale = differences(&contents(&fresh)?, &contents(&repo::root().join(FOLDER))?);
+    if std::fs::read(&page).context("read the fresh page")?
+        != std::fs::read(repo::root().join(PAGE)).unwrap_or_default()
+    {
+        stale.push(PAGE.to_owned());
+    }
     if stale.is_empty() {
         return Ok(());
     }
     bail!(
-        "{FOLDER} is stale ({}); write it with: cargo xtask manifests",
+        "stale: {}; write them with: cargo xtask manifests",
         stale.join(", ")
     )
 }

@@ -122,7 +122,7 @@ pub struct ModelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200))]
     pub model: Option<String>,
-    /// Address of the provider. A run may name only its instance's.
+    /// Address of the provider. A run may name only its instance's, or the one that its Secret is for.
     #[serde(default, rename = "baseURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub base_url: Option<String>,
