@@ -21,10 +21,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(DEADLINE, work).await {
-        Ok(done) => done,
-        Err(_elapsed) => panic!("{what} takes longer than {DEADLINE:?}"),
-    }
+    let done = tokio::time::timeout(DEADLINE, work).await;
+    done.unwrap_or_else(|_| panic!("{what} takes longer than {DEADLINE:?}"))
 }
 
 pub(crate) struct ByHand {

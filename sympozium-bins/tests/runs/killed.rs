@@ -57,7 +57,10 @@ fn check(bench: &ByHand, when: &str) {
 /// The results of tools that the model was given, as it saw them in its last turn.
 fn results(bench: &ByHand) -> Vec<String> {
     let last = bench.model.asked().pop().unwrap();
-    let results = last.messages.iter().flat_map(|message| message.results());
+    let results = last
+        .messages
+        .iter()
+        .flat_map(sympozium_core::chat::Message::results);
     results.map(|result| result.content.clone()).collect()
 }
 

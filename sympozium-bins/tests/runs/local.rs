@@ -157,7 +157,10 @@ impl Local {
     /// What tools have answered, in order.
     fn tool_results(&self) -> Vec<String> {
         let last = self.model.asked().pop().unwrap();
-        let results = last.messages.iter().flat_map(|message| message.results());
+        let results = last
+            .messages
+            .iter()
+            .flat_map(sympozium_core::chat::Message::results);
         results.map(|result| result.content.clone()).collect()
     }
 }
