@@ -376,6 +376,28 @@ fn a_wrong_pack_is_named_in_the_error_of_the_run() {
 }
 
 #[test]
+fn a_model_chooses_arguments_and_never_the_program() {
+    let with_argv = |argv: &str| {
+        let tool = format!(
+            "{{name: t, description: d, argv: {argv}, parameters: {{type: object, properties: {{p: {{type: string}}}}}}}}"
+        );
+        with(&[
+            ("pack", &format!("  sidecar: {{image: x, tools: [{tool}]}}")),
+            ("run", "  skills: [{skillPackRef: counting}]"),
+        ])
+    };
+    check(&with_argv("[wc, '--', '{{p}}']"), &[]);
+    check(
+        &with_argv("['{{p}}', x]"),
+        &["spec.sidecar.tools[0].argv[0]: the program can't come from an argument"],
+    );
+    check(
+        &with_argv("[wc, '{{p']"),
+        &["spec.sidecar.tools[0].argv[1]: a placeholder is not closed: write {{name}}"],
+    );
+}
+
+#[test]
 fn a_pack_that_needs_a_sandbox_gets_one_or_refuses() {
     let pack = (
         "pack",

@@ -47,7 +47,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "package",
         arguments: "[--allow-dirty]",
-        about: "the published crates package, and build from their packages",
+        about: "the published crates package, and compile from their packages",
         run: package::command,
     },
     Command {

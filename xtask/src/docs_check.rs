@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::{commands, repo, stage, stage::Stages};
+use crate::{commands, repo, stage, stage::Stages, test};
 
 /// Checks all tracked Markdown pages.
 pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
@@ -65,8 +65,7 @@ fn fail_with(wrong: &[String]) -> anyhow::Result<()> {
 
 /// Builds the program as the tests do, so that nothing is compiled twice, and asks it for its commands.
 fn help() -> anyhow::Result<String> {
-    let mut command = repo::cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"]);
-    let built = stage::capture("build sympozium", &mut command)?;
+    let built = stage::capture("build sympozium", &mut test::build())?;
     if !built.success {
         bail!("sympozium does not build: {}", built.output.trim());
     }

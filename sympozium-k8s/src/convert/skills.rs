@@ -190,7 +190,7 @@ fn parameters(tool: &TypedToolSpec) -> Value {
     Value::Object(tool.parameters.clone())
 }
 
-/// Every placeholder must be an argument, and the schema must be one of an object.
+/// Every placeholder must be an argument and no program, and the schema must be one of an object.
 fn check_arguments(path: &str, tool: &TypedToolSpec, findings: &mut Findings) {
     let kind = tool.parameters.get("type").and_then(Value::as_str);
     if !tool.parameters.is_empty() && kind != Some("object") {
@@ -203,13 +203,18 @@ fn check_arguments(path: &str, tool: &TypedToolSpec, findings: &mut Findings) {
             .is_some_and(|properties| properties.contains_key(name))
     };
     for (index, element) in tool.argv.iter().enumerate() {
-        for name in placeholders(element) {
-            if !known(name) {
-                findings.add(
-                    format!("{path}.argv[{index}]"),
-                    format_args!("{{{{{name}}}}} is not a property of parameters"),
-                );
-            }
+        let path = format!("{path}.argv[{index}]");
+        if index == 0 && element.contains("{{") {
+            findings.add(&path, "the program can't come from an argument");
+        }
+        if element.split("{{").skip(1).any(|after| !after.contains("}}")) {
+            findings.add(&path, "a placeholder is not closed: write {{name}}");
+        }
+        for name in placeholders(element).filter(|name| !known(name)) {
+            findings.add(
+                &path,
+                format_args!("{{{{{name}}}}} is not a property of parameters"),
+            );
         }
     }
 }

@@ -109,7 +109,7 @@ fn database(options: &Options, counts: &mut Counts) -> Option<postgres::Server> 
 
 /// Programs that tests start are built first, with the features that the tests have: `cargo test` builds no examples when
 /// it is told which targets to test.
-fn build() -> Command {
+pub(crate) fn build() -> Command {
     repo::cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"])
 }
 

@@ -224,11 +224,11 @@ impl Transaction {
     }
 
     /// True on PostgreSQL, where several transactions write at the same time.
+    #[cfg(feature = "postgres")]
     pub(super) fn has_many_writers(&self) -> bool {
         match &self.inner {
             #[cfg(feature = "sqlite")]
             Inner::Sqlite(_) => false,
-            #[cfg(feature = "postgres")]
             Inner::Postgres(_) => true,
         }
     }
