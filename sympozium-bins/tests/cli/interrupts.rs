@@ -1,9 +1,13 @@
 //! Ctrl-C and the end of the program itself.
 
-use crate::place::{DEADLINE, Ended, Place, files, wait_for};
+use crate::place::{Ended, Place, files, wait_for};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long an agent that was told to stop may take.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Calls a command that says that it has begun and then takes its time.
 const WAITS: &str = "
@@ -13,7 +17,7 @@ turns:
   - text: Never said.
 ";
 
-/// The same, and ignores requests to end.
+/// A model that takes its time.
 const DEAF: &str = "
 turns:
   - text: I wait.
@@ -52,16 +56,20 @@ impl Run {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args([&format!("-{name}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        signal(&self.child.id().to_string(), name);
     }
 
     fn ended(self) -> Ended {
         Ended::of(self.child.wait_with_output().unwrap())
     }
+}
+
+fn signal(pid: &str, name: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), pid])
+        .status()
+        .unwrap();
+    assert!(status.success());
 }
 
 fn is_alive(pid: &str) -> bool {
@@ -108,23 +116,47 @@ fn a_request_to_end_is_heard_as_well() {
     wait_for("the command's end", || !is_alive(&pid));
 }
 
+/// The agent's process of a run.
+fn agent_of(program: u32) -> String {
+    let children = std::fs::read_to_string(format!("/proc/{program}/task/{program}/children")).unwrap();
+    let threads = std::fs::read_dir(format!("/proc/{program}/task")).unwrap();
+    // Children belong to the thread that started them.
+    let of_threads = threads
+        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).unwrap_or_default());
+    let all: Vec<_> = of_threads.chain([children]).collect();
+    let is_agent = |pid: &&str| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("internal\0runner")
+    };
+    let found = all.iter().flat_map(|pids| pids.split_whitespace()).find(is_agent);
+    found
+        .unwrap_or_else(|| panic!("no agent among {all:?}"))
+        .to_owned()
+}
+
 #[test]
-fn the_second_ctrl_c_does_not_wait() {
+fn the_second_ctrl_c_does_not_wait_for_an_agent_that_does_not_answer() {
     let place = Place::new();
-    let mut run = Run::start(&place, DEAF);
-    wait_for("the run's folder", || !runs_left(&place).is_empty());
+    let mut run = Run::start(&place, WAITS);
+    let pid = run.wait_for_command();
+    signal(&agent_of(run.child.id()), "STOP");
+    run.signal("INT");
+    let mut told = BufReader::new(run.child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Cancelling") {
+        line.clear();
+        assert_ne!(told.read_line(&mut line).unwrap(), 0);
+    }
+    assert!(
+        run.child.try_wait().unwrap().is_none(),
+        "the agent has its time to end"
+    );
     let begun = Instant::now();
     run.signal("INT");
-    // It may have ended after the first one already; then there is nobody to ask again.
-    wait_for("the end", || {
-        if run.child.try_wait().unwrap().is_some() {
-            return true;
-        }
-        run.signal("INT");
-        false
-    });
-    assert!(begun.elapsed() < DEADLINE / 4, "{:?}", begun.elapsed());
-    run.ended().check(130);
+    let ended = run.ended();
+    assert!(begun.elapsed() < GRACE / 2, "{:?}", begun.elapsed());
+    assert_eq!(ended.check(130).json()["phase"], "Cancelled");
+    wait_for("the command's end", || !is_alive(&pid));
     assert_eq!(runs_left(&place), Vec::<std::path::PathBuf>::new());
 }
 

@@ -112,16 +112,27 @@ impl ByHand {
         self
     }
 
-    fn start(&self, program: &str, config: &str) -> Child {
-        Command::new(program)
+    fn command(&self, program: &str, config: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .arg("--config")
             .arg(self.path(config))
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
+            .kill_on_drop(true);
+        command
+    }
+
+    fn start(&self, program: &str, config: &str) -> Child {
+        self.command(program, config).spawn().unwrap()
+    }
+
+    /// An executor that ends when its standard input does.
+    pub(crate) fn start_bound_toolbox(&self) -> Child {
+        let mut command = self.command(env!("CARGO_BIN_EXE_sympozium-toolbox"), "toolbox.json");
+        command.arg("--end-with-stdin").stdin(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     pub(crate) fn start_runner(&self) -> Child {
@@ -149,6 +160,17 @@ impl ByHand {
             }
         })
         .await
+    }
+
+    /// What a file of the workspace holds, once there is something in it.
+    pub(crate) async fn file(&self, name: &str) -> String {
+        let watch = FolderWatch::start(&self.workspace()).unwrap();
+        loop {
+            match std::fs::read_to_string(self.workspace().join(name)) {
+                Ok(text) if !text.is_empty() => return text,
+                Ok(_) | Err(_) => watch.changed().await,
+            }
+        }
     }
 
     pub(crate) fn result(&self) -> AgentResult {

@@ -177,3 +177,29 @@ async fn a_cancelled_runner_says_so_and_ends_its_turn() {
     bench.model.go_on();
     bench.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_executor_ends_with_whoever_started_it_and_takes_its_commands_along() {
+    let turns = vec![Says::Calls(vec![(
+        "execute_command",
+        json!({"command": "setsid sh -c 'trap \"\" TERM HUP; echo $$ > pid; while :; do sleep 0.01; done'"}),
+    )])];
+    let bench = ByHand::new(Model::new(turns));
+    let mut toolbox = bench.start_bound_toolbox();
+    let runner = bench.start_runner();
+    let pid = in_time("the command", bench.file("pid")).await;
+    let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+    assert!(
+        rustix::process::test_kill_process(pid).is_ok(),
+        "the command runs"
+    );
+    // The kernel closes the other end too when the owner is killed.
+    drop(toolbox.stdin.take());
+    assert_eq!(exit_code(toolbox).await, Some(0));
+    assert!(
+        rustix::process::test_kill_process(pid).is_err(),
+        "the command is gone"
+    );
+    kill(runner).await;
+    bench.end().await;
+}

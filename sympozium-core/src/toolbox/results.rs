@@ -187,7 +187,7 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), REMEMBERED);
         assert!(results.find(&id("r4")).is_none() && results.find(&id("r5")).is_some());
-        results.keep(result("large", &"x".repeat(MAX_BYTES))).unwrap();
+        results.keep(result("large", &"x".repeat(MAX_BYTES + 1))).unwrap();
         assert_eq!(results.known.len(), 1);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
