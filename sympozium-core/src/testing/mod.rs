@@ -4,6 +4,17 @@
 //! does not behave. Suites use fresh names and ids, so that they can run against a store or bus that others use too.
 //! They never ask for more than a trait's documentation promises.
 //!
+//! | Trait | Suite | What has to be brought besides the implementation |
+//! | --- | --- | --- |
+//! | `SessionStore`, `StepLog`, `Ledger`, `AuditLog` | [`session_store`], [`step_log`], [`ledger`], [`audit_log`] | |
+//! | `MemoryStore` | [`memory_store`] | |
+//! | `EventBus` | [`event_bus`] | |
+//! | `LlmProvider` | [`llm_provider`] | its far side: [`ProviderPeer`] |
+//! | `Channel` | [`channel`] | its platform: [`ChannelPeer`] |
+//! | `SkillSource` | [`skill_source`] | the names of two packs that it has: [`KnownPacks`] |
+//! | `Authenticate` | [`authenticate`] | a caller that it knows: [`KnownCaller`] |
+//! | `RunExecutor` | [`run_executor`] | agents that do as they are told: [`ExecutorFixture`] |
+//!
 //! A crate that brings its own store proves it like this:
 //!
 //! ```
