@@ -13,5 +13,12 @@ pub mod providers;
 pub mod retry;
 #[cfg(feature = "runner")]
 pub mod runner;
+#[cfg(any(
+    feature = "openai",
+    feature = "anthropic",
+    feature = "decoders",
+    feature = "runner"
+))]
+mod sse;
 #[cfg(feature = "runner")]
 pub mod tools;

@@ -169,3 +169,57 @@ async fn a_provider_that_is_not_there_is_said_before_the_run_begins() {
     assert_eq!((refused.0, kind(&refused)), (502, "provider-refused"));
     assert_eq!(refused.1["detail"], "There is no provider other in this gateway.");
 }
+
+/// What a run's session holds, as text.
+async fn kept(store: &InMemoryStore) -> Vec<(String, Option<u64>)> {
+    let sessions = store.list(&SessionFilter::default(), None, 10).await.unwrap();
+    let turns = store.transcript(sessions.items[0].id, None, 100).await.unwrap();
+    let turns = turns.items.iter();
+    turns
+        .map(|turn| (turn.message.text(), turn.usage.map(|usage| usage.total())))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_conversation_that_its_sender_keeps_is_in_the_transcript_too_and_each_word_once() {
+    let store = Arc::new(InMemoryStore::new());
+    let provider = fake([FakeAnswer::text("one", 3, 1), FakeAnswer::text("two", 4, 1)]);
+    let mut scene = Scene::new(gateway(provider.clone()).stores(Stores::all(store.clone())));
+    let (_, _, raw) = scene.run();
+    let path = "/v1/chat/completions";
+    let first = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+    assert_eq!(raw.post(path, &first).await.0, 200);
+    let second = json!({"model": "m", "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "one"},
+        {"role": "user", "content": "and?"},
+    ]});
+    assert_eq!(raw.post(path, &second).await.0, 200);
+    let expected = [("hi", None), ("one", Some(4)), ("and?", None), ("two", Some(5))];
+    assert_eq!(
+        kept(&store).await,
+        expected.map(|(text, usage)| (text.to_owned(), usage))
+    );
+}
+
+#[tokio::test]
+async fn calls_of_one_run_at_the_same_time_are_all_in_its_transcript() {
+    const CALLS: usize = 8;
+    let store = Arc::new(InMemoryStore::new());
+    let provider = fake((0..CALLS).map(|n| FakeAnswer::text(format!("answer {n}"), 3, 1)));
+    let mut scene = Scene::new(gateway(provider).stores(Stores::all(store.clone())));
+    let (_, _, raw) = scene.run();
+    let asked = (0..CALLS).map(|n| {
+        let raw = &raw;
+        async move {
+            let body =
+                json!({"model": "m", "messages": [{"role": "user", "content": format!("question {n}")}]});
+            raw.post("/v1/chat/completions", &body).await.0
+        }
+    });
+    assert_eq!(futures::future::join_all(asked).await, [200; CALLS]);
+    let mut texts: Vec<_> = kept(&store).await.into_iter().map(|(text, _)| text).collect();
+    texts.sort();
+    let expected = |word: &str| (0..CALLS).map(|n| format!("{word} {n}")).collect::<Vec<_>>();
+    assert_eq!(texts, [expected("answer"), expected("question")].concat());
+}

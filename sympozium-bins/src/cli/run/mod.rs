@@ -43,6 +43,7 @@ use std::sync::Arc;
 use sympozium_core::error::chain;
 use sympozium_core::local::{LocalExecutor, LocalProgram, LocalPrograms, LocalSettings, shortfalls};
 use sympozium_core::store::sql::SqlStore;
+use sympozium_core::toolbox::keep_memory_private;
 use teller::Teller;
 
 /// Folders of programs, when the environment names none.
@@ -50,6 +51,7 @@ const USUAL_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// Runs what the flags say, one run after the other.
 pub(super) fn command(args: &RunArgs, config: &Config) -> Result<Exit, Failure> {
+    keep_key_private();
     let prepared = Prepared::read(args, config)?;
     let settings = settings(args, config)?;
     block_on(async {
@@ -59,6 +61,13 @@ pub(super) fn command(args: &RunArgs, config: &Config) -> Result<Exit, Failure> 
         store.close().await;
         done
     })
+}
+
+/// Commands of a run that is not isolated have this user's rights, and are not to read the key out of this process.
+fn keep_key_private() {
+    if let Err(error) = keep_memory_private() {
+        tracing::warn!(%error, "other processes of this user can read this program's memory");
+    }
 }
 
 async fn run_all(

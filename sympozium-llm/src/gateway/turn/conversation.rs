@@ -61,6 +61,14 @@ impl Conversation {
     }
 }
 
+/// What of a conversation that its sender keeps is not in the transcript yet: what was said since the model spoke last,
+/// and all of it at the `beginning`.
+pub(crate) fn unheard(said: &[Message], beginning: bool) -> &[Message] {
+    let spoken = said.iter().rposition(|message| message.role == Role::Assistant);
+    let from = spoken.filter(|_| !beginning).map_or(0, |last| last + 1);
+    said.get(from..).unwrap_or_default()
+}
+
 /// The request that goes upstream.
 pub(crate) fn upstream(
     plan: &RunPlan,
@@ -99,4 +107,19 @@ pub(crate) fn hash<T: serde::Serialize>(kind: &str, request: &T) -> [u8; 32] {
     sha.update(kind.as_bytes());
     sha.update(serde_json::to_vec(request).unwrap_or_default());
     sha.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_said_since_the_model_spoke_is_new() {
+        let [a, b, c] = [Message::user("a"), Message::assistant("b"), Message::user("c")];
+        let said = [a.clone(), b.clone(), c.clone()];
+        assert_eq!(unheard(&said, false), [c]);
+        assert_eq!(unheard(&said, true), said);
+        assert_eq!(unheard(&said[..2], false), []);
+        assert_eq!(unheard(&said[..1], false), [a]);
+    }
 }

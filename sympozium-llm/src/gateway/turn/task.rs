@@ -3,23 +3,25 @@
 use super::super::{Gateway, GatewayLimits, Inner, problem, runs};
 use super::answer;
 use super::call::{Wanted, call};
-use super::conversation::{Conversation, hash, upstream};
+use super::conversation::{Conversation, hash, unheard, upstream};
 use super::flight::{Flight, Follower};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use sympozium_core::chat::{ChatRequest, ChatResponse, FinishReason};
+use sympozium_core::chat::{ChatRequest, ChatResponse, FinishReason, Message};
 use sympozium_core::gateway::{GatewayEvent, Problem, ProblemKind, TurnRequest};
 use sympozium_core::ids::{SessionKey, StepId};
 use sympozium_core::run::RunPlan;
-use sympozium_core::store::{Begin, Session, SessionId, StepClaim, StepKey, Turn as StoredTurn};
+use sympozium_core::store::{Begin, Session, StepClaim, StepKey, StoreError, Turn as StoredTurn};
 
 /// How often a step that another process is at is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// How many turns are read from the store at once.
 const PAGE: u32 = 500;
+/// How many other calls of a run may take the next place in its transcript before one gives up.
+const PLACES: u32 = 256;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -219,13 +221,16 @@ impl Landing {
             TurnInput::Whole(request) => {
                 let mut request = request.clone();
                 request.max_tokens = Some(self.output_limit(request.max_tokens));
+                let said = request.messages.clone();
                 let wanted = Wanted {
                     plan: &turn.plan,
                     step: &turn.step,
                     request,
                     resumable: false,
                 };
-                call(&self.inner, &self.flight, wanted).await
+                let answer = call(&self.inner, &self.flight, wanted).await?;
+                self.store_whole(turn, &said, &answer).await?;
+                Ok(answer)
             }
         }
     }
@@ -257,7 +262,9 @@ impl Landing {
             resumable: true,
         };
         let answer = call(&self.inner, &self.flight, wanted).await?;
-        self.store(session.id, turn, next, &answer).await?;
+        let turns = self.turns(turn, next.base, &next.messages, &answer);
+        let stored = self.inner.parts.stores.sessions.append(session.id, &turns).await;
+        stored.map_err(|error| problem::of_store(&error))?;
         Ok(answer)
     }
 
@@ -285,18 +292,29 @@ impl Landing {
             .clamp(1, limits.max_output_tokens)
     }
 
-    /// Adds the new messages and the answer to the transcript.
-    async fn store(
-        &self,
-        id: SessionId,
-        turn: &Turn,
-        next: &TurnRequest,
-        answer: &ChatResponse,
-    ) -> Result<(), Problem> {
+    /// Adds what is new of a conversation that its sender keeps, and the answer, to the transcript.
+    ///
+    /// The next free place may be taken by another call of the run meanwhile; then the one after it is tried.
+    async fn store_whole(&self, turn: &Turn, said: &[Message], answer: &ChatResponse) -> Result<(), Problem> {
+        let sessions = &self.inner.parts.stores.sessions;
+        let mut tries = 0;
+        loop {
+            let session = open(&self.inner, &turn.plan).await?;
+            let base = u32::try_from(session.turns).unwrap_or(u32::MAX);
+            let turns = self.turns(turn, base, unheard(said, session.turns == 0), answer);
+            match sessions.append(session.id, &turns).await {
+                Err(StoreError::Conflict { .. }) if tries < PLACES => tries += 1,
+                stored => return stored.map_err(|error| problem::of_store(&error)),
+            }
+        }
+    }
+
+    /// New messages and the answer, as they stand in the transcript from place `base` on.
+    fn turns(&self, turn: &Turn, base: u32, said: &[Message], answer: &ChatResponse) -> Vec<StoredTurn> {
         let (run, at) = (turn.plan.run.uid, self.inner.parts.clock.now());
-        let said = next.messages.iter().map(|message| (message.clone(), None));
+        let said = said.iter().map(|message| (message.clone(), None));
         let all = said.chain([(answer.message.clone(), answer.usage)]);
-        let turns: Vec<_> = (next.base..)
+        (base..)
             .zip(all)
             .map(|(index, (message, usage))| StoredTurn {
                 run,
@@ -305,25 +323,24 @@ impl Landing {
                 usage,
                 at,
             })
-            .collect();
-        self.inner
-            .parts
-            .stores
-            .sessions
-            .append(id, &turns)
-            .await
-            .map_err(|error| problem::of_store(&error))
+            .collect()
     }
+}
+
+/// The run's session.
+async fn open(inner: &Inner, plan: &RunPlan) -> Result<Session, Problem> {
+    let own = || SessionKey::new(format!("run {}", plan.run.uid));
+    let key = plan.session.clone().map_or_else(own, Ok);
+    let key = key.map_err(|error| Problem::new(ProblemKind::Internal, format!("{error}.")))?;
+    let sessions = &inner.parts.stores.sessions;
+    let opened = sessions.open(&plan.instance, &key, inner.parts.clock.now()).await;
+    opened.map_err(|error| problem::of_store(&error))
 }
 
 /// The run's session and what was said in it.
 pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<(Session, Conversation), Problem> {
     let sessions = &inner.parts.stores.sessions;
-    let own = || SessionKey::new(format!("run {}", plan.run.uid));
-    let key = plan.session.clone().map_or_else(own, Ok);
-    let key = key.map_err(|error| Problem::new(ProblemKind::Internal, format!("{error}.")))?;
-    let opened = sessions.open(&plan.instance, &key, inner.parts.clock.now()).await;
-    let session = opened.map_err(|error| problem::of_store(&error))?;
+    let session = open(inner, plan).await?;
     let mut turns = Vec::new();
     let mut cursor = None;
     loop {

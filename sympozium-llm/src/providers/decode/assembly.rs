@@ -1,7 +1,7 @@
 //! Bytes become server-sent events, and those become chat events. Pure.
 
 use super::scrub::Scrub;
-use super::sse::{SseDecoder, SseEvent};
+use crate::sse::{SseDecoder, SseEvent};
 use std::collections::VecDeque;
 use sympozium_core::chat::ChatEvent;
 use sympozium_core::llm::LlmError;

@@ -2,7 +2,7 @@
 //!
 //! | Question | Where |
 //! | --- | --- |
-//! | Where does an event end? | `sse` |
+//! | Where does an event end? | `crate::sse` |
 //! | What does an event mean? | `openai`, `anthropic`: a [`Decode`] each |
 //! | What comes of a name or id that a model made up? | `made_up` |
 //! | What kind of failure do a provider's words tell of? | `words` |
@@ -23,7 +23,6 @@ pub(in crate::providers) mod openai;
 mod recorded_tests;
 pub(crate) mod replay;
 mod scrub;
-mod sse;
 mod words;
 
 pub(in crate::providers) use assembly::{Assembly, Decode};

@@ -1,7 +1,7 @@
 //! Recorded streams, decoded without a network: for tests and fuzzing.
 
-use super::sse::{SseDecoder, SseEvent};
 use super::{Assembly, Decode, Scrub};
+use crate::sse::{SseDecoder, SseEvent};
 use std::collections::VecDeque;
 use sympozium_core::chat::ChatEvent;
 use sympozium_core::llm::LlmError;

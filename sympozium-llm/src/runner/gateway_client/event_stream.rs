@@ -1,9 +1,10 @@
 //! Server-sent events of `POST /v1/chat` as [`GatewayEvent`]s.
 //!
-//! [`Decoder`] is pure and takes chunk boundaries anywhere; [`EventStream`] feeds it from a response body.
+//! [`Decoder`] is pure; [`EventStream`] feeds it from a response body.
 
 use super::GatewayError;
 use super::connection::broken;
+use crate::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -45,76 +46,43 @@ impl EventStream {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Decoder {
-    line: Vec<u8>,
-    /// A carriage return ended the last line; a line feed right after it belongs to it.
-    after_return: bool,
-    event: String,
-    data: Vec<u8>,
-    has_data: bool,
+    sse: SseDecoder,
+    raw: VecDeque<SseEvent>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            sse: SseDecoder::with_limit(MAX_EVENT),
+            raw: VecDeque::new(),
+        }
+    }
 }
 
 impl Decoder {
     fn feed(&mut self, bytes: &Bytes, ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
-        for byte in bytes {
-            let ends = matches!(byte, b'\n' | b'\r');
-            let skip = *byte == b'\n' && self.after_return;
-            self.after_return = *byte == b'\r';
-            if skip {
-                continue;
-            }
-            if ends {
-                let line = std::mem::take(&mut self.line);
-                self.take_line(&line, ready)?;
-            } else {
-                self.line.push(*byte);
-                if self.line.len() + self.data.len() > MAX_EVENT {
-                    return Err(protocol(format!("an event is larger than {MAX_EVENT} bytes")));
-                }
-            }
+        let fed = self.sse.feed(bytes, &mut self.raw);
+        for event in self.raw.drain(..) {
+            ready.extend(meaning(event)?);
         }
-        Ok(())
+        fed.map_err(|error| protocol(error.to_string()))
     }
+}
 
-    fn take_line(&mut self, line: &[u8], ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
-        if line.is_empty() {
-            return self.dispatch(ready);
-        }
-        let (field, value) = match line.iter().position(|b| *b == b':') {
-            Some(colon) => line.split_at(colon),
-            None => (line, [].as_slice()),
-        };
-        let value = value.strip_prefix(b":").unwrap_or(value);
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match field {
-            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
-            b"data" => {
-                if self.has_data {
-                    self.data.push(b'\n');
-                }
-                self.has_data = true;
-                self.data.extend_from_slice(value);
-            }
-            // Comments (keep-alives) begin with a colon; other fields have no meaning here.
-            _ => {}
-        }
-        Ok(())
+/// What an event says; `None` for events of a newer gateway, which are not for us.
+fn meaning(event: SseEvent) -> Result<Option<GatewayEvent>, GatewayError> {
+    let SseEvent { name, data } = event;
+    if !["chat", "retry", "problem"].contains(&name.as_str()) {
+        return Ok(None);
     }
-
-    fn dispatch(&mut self, ready: &mut VecDeque<GatewayEvent>) -> Result<(), GatewayError> {
-        let event = std::mem::take(&mut self.event);
-        let data = std::mem::take(&mut self.data);
-        if !std::mem::take(&mut self.has_data) || !["chat", "retry", "problem"].contains(&event.as_str()) {
-            // Events of a newer gateway are not for us.
-            return Ok(());
-        }
-        let data: Value = serde_json::from_slice(&data)
-            .map_err(|e| protocol(format!("the data of a {event} event: {e}")))?;
-        let whole = serde_json::json!({"event": event, "data": data});
-        ready.push_back(serde_json::from_value(whole).map_err(|e| protocol(format!("an event: {e}")))?);
-        Ok(())
-    }
+    let data: Value = serde_json::from_str(&data)
+        .map_err(|error| protocol(format!("the data of a {name} event: {error}")))?;
+    let whole = serde_json::json!({"event": name, "data": data});
+    let event =
+        serde_json::from_value(whole).map_err(|error| protocol(format!("a {name} event: {error}")))?;
+    Ok(Some(event))
 }
 
 fn protocol(detail: String) -> GatewayError {

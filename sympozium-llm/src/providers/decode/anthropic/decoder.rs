@@ -3,8 +3,8 @@
 use super::wire::{Delta, Event, StartedBlock, WireUsage};
 use crate::providers::decode::assembly::{Decode, ended_early, protocol};
 use crate::providers::decode::made_up::{call_id, tool_name};
-use crate::providers::decode::sse::SseEvent;
 use crate::providers::decode::{Scrub, Words};
+use crate::sse::SseEvent;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 use sympozium_core::chat::{ChatEvent, FinishReason, Usage};

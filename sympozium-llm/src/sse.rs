@@ -1,30 +1,31 @@
-//! Server-sent events, decoded piece by piece. Pure: no IO, chunk boundaries may be anywhere.
+//! Server-sent events, decoded piece by piece: those of providers, and those of our own gateway. Pure: no IO, chunk
+//! boundaries may be anywhere.
 
 use std::collections::VecDeque;
 
 /// The largest event, in bytes of its lines. Whole tool calls come in pieces, so nothing legitimate comes near it.
-pub(in crate::providers) const MAX_EVENT: usize = 4 << 20;
+pub(crate) const MAX_EVENT: usize = 4 << 20;
 
 /// One event that had data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::providers) struct SseEvent {
+pub(crate) struct SseEvent {
     /// Its name; empty when it had none.
-    pub(in crate::providers) name: String,
+    pub(crate) name: String,
     /// Its data, lines joined by line feeds. What is not UTF-8 is replaced.
-    pub(in crate::providers) data: String,
+    pub(crate) data: String,
 }
 
 /// An event or a line is larger than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an event is larger than {limit} bytes")]
-pub(in crate::providers) struct TooLarge {
+pub(crate) struct TooLarge {
     /// How large an event may be.
-    pub(in crate::providers) limit: usize,
+    pub(crate) limit: usize,
 }
 
 /// Takes bytes, gives events. What stands at the end without an empty line after it is no event.
 #[derive(Debug)]
-pub(in crate::providers) struct SseDecoder {
+pub(crate) struct SseDecoder {
     limit: usize,
     line: Vec<u8>,
     /// A carriage return ended the last line; a line feed right after it belongs to it.
@@ -44,7 +45,7 @@ impl Default for SseDecoder {
 
 impl SseDecoder {
     /// A decoder for events of at most so many bytes.
-    pub(in crate::providers) fn with_limit(limit: usize) -> Self {
+    pub(crate) fn with_limit(limit: usize) -> Self {
         Self {
             limit,
             line: Vec::new(),
@@ -57,11 +58,7 @@ impl SseDecoder {
     }
 
     /// Takes the next bytes.
-    pub(in crate::providers) fn feed(
-        &mut self,
-        bytes: &[u8],
-        events: &mut VecDeque<SseEvent>,
-    ) -> Result<(), TooLarge> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<SseEvent>) -> Result<(), TooLarge> {
         let mut rest = bytes;
         while let Some((first, after)) = rest.split_first() {
             if self.after_return && *first == b'\n' {
