@@ -46,6 +46,14 @@ impl ProviderRegistry {
         registry
     }
 
+    #[cfg_attr(
+        not(any(feature = "openai", feature = "anthropic")),
+        expect(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "there is nothing to add"
+        )
+    )]
     fn add_standard(&mut self) -> Result<(), InvalidId> {
         #[cfg(feature = "openai")]
         {
