@@ -1,10 +1,11 @@
 //! `sympozium gateway serve`, as other programs meet it.
 
-use crate::place::{Ended, Place};
+use crate::place::{Ended, Place, signal};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 const TOKEN: &str = "a-token-for-tests-0123";
 
@@ -68,12 +69,8 @@ impl Gateway {
         self.ask("POST", "/v1/chat/completions", token, &body.to_string())
     }
 
-    fn stop(self, signal: &str) -> Ended {
-        let status = Command::new("kill")
-            .args([&format!("-{signal}"), &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(status.success());
+    fn stop(self, with: Signal) -> Ended {
+        signal(self.child.id(), with);
         Ended::of(self.child.wait_with_output().unwrap())
     }
 }
@@ -93,7 +90,7 @@ fn a_program_with_the_token_gets_answers_and_others_do_not() {
     let (status, metrics) = gateway.ask("GET", "/metrics", None, "");
     assert_eq!(status, 200);
     assert!(metrics.contains("gen_ai_client_token_usage"), "{metrics}");
-    let ended = gateway.stop("TERM");
+    let ended = gateway.stop(Signal::TERM);
     ended.check(0);
     assert!(
         !ended.stderr.contains(TOKEN),
@@ -114,7 +111,7 @@ fn without_a_token_a_new_one_is_told_once() {
         }
     };
     assert_eq!(gateway.complete(Some(&token)).0, 200);
-    gateway.stop("INT").check(0);
+    gateway.stop(Signal::INT).check(0);
 }
 
 #[test]
@@ -131,5 +128,5 @@ fn policies_hold_for_served_programs_too() {
     assert_eq!(status, 403, "{refusal}");
     assert!(refusal.contains("models.allow"), "{refusal}");
     assert_eq!(gateway.complete(Some(TOKEN)).0, 200);
-    gateway.stop("TERM").check(0);
+    gateway.stop(Signal::TERM).check(0);
 }

@@ -1,9 +1,10 @@
 //! Ctrl-C and the end of the program itself.
 
-use crate::place::{Ended, Place, files, wait_for};
+use crate::place::{Ended, Place, files, signal, wait_for};
+use rustix::process::Signal;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long an agent that was told to stop may take.
@@ -55,21 +56,13 @@ impl Run {
         std::fs::read_to_string(begun).unwrap().trim().to_owned()
     }
 
-    fn signal(&self, name: &str) {
-        signal(&self.child.id().to_string(), name);
+    fn signal(&self, which: Signal) {
+        signal(self.child.id(), which);
     }
 
     fn ended(self) -> Ended {
         Ended::of(self.child.wait_with_output().unwrap())
     }
-}
-
-fn signal(pid: &str, name: &str) {
-    let status = Command::new("kill")
-        .args([&format!("-{name}"), pid])
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 fn is_alive(pid: &str) -> bool {
@@ -93,7 +86,7 @@ fn the_first_ctrl_c_cancels_and_everything_ends() {
     let place = Place::new();
     let run = Run::start(&place, WAITS);
     let pid = run.wait_for_command();
-    run.signal("INT");
+    run.signal(Signal::INT);
     let ended = run.ended();
     ended.check(130);
     assert!(ended.stderr.contains("Cancelling"), "{ended:?}");
@@ -111,7 +104,7 @@ fn a_request_to_end_is_heard_as_well() {
     let place = Place::new();
     let run = Run::start(&place, WAITS);
     let pid = run.wait_for_command();
-    run.signal("TERM");
+    run.signal(Signal::TERM);
     run.ended().check(130);
     wait_for("the command's end", || !is_alive(&pid));
 }
@@ -139,8 +132,8 @@ fn the_second_ctrl_c_does_not_wait_for_an_agent_that_does_not_answer() {
     let place = Place::new();
     let mut run = Run::start(&place, WAITS);
     let pid = run.wait_for_command();
-    signal(&agent_of(run.child.id()), "STOP");
-    run.signal("INT");
+    signal(agent_of(run.child.id()).parse().unwrap(), Signal::STOP);
+    run.signal(Signal::INT);
     let mut told = BufReader::new(run.child.stderr.take().unwrap());
     let mut line = String::new();
     while !line.contains("Cancelling") {
@@ -152,7 +145,7 @@ fn the_second_ctrl_c_does_not_wait_for_an_agent_that_does_not_answer() {
         "the agent has its time to end"
     );
     let begun = Instant::now();
-    run.signal("INT");
+    run.signal(Signal::INT);
     let ended = run.ended();
     assert!(begun.elapsed() < GRACE / 2, "{:?}", begun.elapsed());
     assert_eq!(ended.check(130).json()["phase"], "Cancelled");
@@ -165,7 +158,7 @@ fn what_a_killed_program_left_is_removed_at_the_next_start() {
     let place = Place::new();
     let run = Run::start(&place, WAITS);
     let pid = run.wait_for_command();
-    run.signal("KILL");
+    run.signal(Signal::KILL);
     run.ended();
     assert!(!runs_left(&place).is_empty(), "a killed program can't clean up");
     let next = place.play("turns: [{text: Done.}]", &[]);

@@ -1,6 +1,7 @@
 //! A place of its own for each test: data folder, home, files, and a command that knows nothing else.
 
 use assert_cmd::Command;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -139,6 +140,13 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(begun.elapsed() < DEADLINE, "{what} did not come about");
         std::thread::sleep(LOOK);
     }
+}
+
+/// Sends a signal to a process, without a program that a small system may lack.
+#[track_caller]
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// Every file below a folder.
