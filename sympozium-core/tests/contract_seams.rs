@@ -5,19 +5,16 @@
 use async_trait::async_trait;
 use futures::FutureExt;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use sympozium_core::auth::Caller;
 use sympozium_core::channel::{ChannelError, ChannelKind, Inbound};
 use sympozium_core::chat::{ChatEvent, FinishReason, Usage};
-use sympozium_core::ids::{
-    CallId, InstanceName, InstanceRef, ModelName, Namespace, PackName, ProviderName, RunName, RunUid,
-};
+use sympozium_core::ids::{CallId, PackName, ProviderName, RunUid};
 use sympozium_core::llm::{LlmError, LlmProvider};
-use sympozium_core::policy::{Policy, RunToolPolicy};
-use sympozium_core::run::{Cleanup, Limits, ModelPlan, RunPlan, RunRef, SubagentLimits};
+
+use sympozium_core::run::RunPlan;
 use sympozium_core::skill::{Skill, SkillError, SkillRef, SkillSource};
 use sympozium_core::testing::{
     self, ChannelPeer, FakeAnswer, FakeProvider, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer,
@@ -242,41 +239,9 @@ async fn a_source_that_forgets_what_is_built_in_is_caught() {
 }
 
 fn plan(run: RunUid) -> RunPlan {
-    let namespace = Namespace::new("local").unwrap();
-    RunPlan {
-        run: RunRef {
-            namespace: namespace.clone(),
-            name: RunName::new("r").unwrap(),
-            uid: run,
-        },
-        instance: InstanceRef {
-            namespace,
-            name: InstanceName::new("i").unwrap(),
-        },
-        agent_id: None,
-        session: None,
-        task: "Say hello.".to_owned(),
-        system_prompt: None,
-        model: ModelPlan {
-            provider: ProviderName::new("fake").unwrap(),
-            model: ModelName::new("m").unwrap(),
-            base_url: None,
-            thinking: sympozium_core::chat::ThinkingEffort::Off,
-            secret: None,
-        },
-        skills: Vec::new(),
-        sandbox: None,
-        tool_policy: RunToolPolicy::default(),
-        limits: Limits::default(),
-        subagents: SubagentLimits::default(),
-        parent: None,
-        memory: None,
-        policies: vec![Policy::local_default()],
-        agent: None,
-        env: BTreeMap::new(),
-        reply_to: None,
-        cleanup: Cleanup::Delete,
-    }
+    let mut plan = testing::run_plan("Say hello.");
+    plan.run.uid = run;
+    plan
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use crate::place::{DEADLINE, Place};
 use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{ControlCode, Eof, Expect, Session};
+use std::path::Path;
 
 const ASKS: &str = "
 apiVersion: sympozium.ai/v1alpha1
@@ -33,6 +34,18 @@ fn start(place: &Place, script: &str, more: &[&str], environment: &[(&str, &str)
     let mut session = Session::spawn(command).unwrap();
     session.set_expect_timeout(Some(DEADLINE));
     session
+}
+
+/// A run that wants to write into `work` and has to ask first.
+fn careful(place: &Place, work: &Path) -> OsSession {
+    let policy = place.file("careful.yaml", ASKS);
+    let flags = [
+        "--policy",
+        policy.to_str().unwrap(),
+        "--workspace",
+        work.to_str().unwrap(),
+    ];
+    start(place, WRITES, &flags, &[])
 }
 
 fn rest(session: &mut OsSession) -> String {
@@ -76,15 +89,8 @@ fn without_colour_there_is_none() {
 #[test]
 fn a_question_waits_for_a_clear_answer_and_no_means_no() {
     let place = Place::new();
-    let policy = place.file("careful.yaml", ASKS);
     let work = place.folder("work");
-    let flags = [
-        "--policy",
-        policy.to_str().unwrap(),
-        "--workspace",
-        work.to_str().unwrap(),
-    ];
-    let mut session = start(&place, WRITES, &flags, &[]);
+    let mut session = careful(&place, &work);
     session
         .expect("needs your agreement (careful (careful.yaml) toolGating.rules[0])")
         .unwrap();
@@ -99,7 +105,7 @@ fn a_question_waits_for_a_clear_answer_and_no_means_no() {
     assert_eq!(exit_code(&session), 0);
     assert!(!work.join("a.txt").exists());
 
-    let mut session = start(&place, WRITES, &flags, &[]);
+    let mut session = careful(&place, &work);
     session.expect("Agree?").unwrap();
     session.send_line("y").unwrap();
     session.expect("approved").unwrap();
@@ -111,15 +117,8 @@ fn a_question_waits_for_a_clear_answer_and_no_means_no() {
 #[test]
 fn ctrl_c_at_a_question_cancels_the_run() {
     let place = Place::new();
-    let policy = place.file("careful.yaml", ASKS);
     let work = place.folder("work");
-    let flags = [
-        "--policy",
-        policy.to_str().unwrap(),
-        "--workspace",
-        work.to_str().unwrap(),
-    ];
-    let mut session = start(&place, WRITES, &flags, &[]);
+    let mut session = careful(&place, &work);
     session.expect("Agree?").unwrap();
     session.send(ControlCode::EndOfText).unwrap();
     session.expect("Cancelling").unwrap();

@@ -90,12 +90,12 @@ impl Authenticate for TokenAuth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::test_plan::plan;
+    use sympozium_core::testing::run_plan;
     use sympozium_core::testing::{KnownCaller, authenticate};
 
     #[tokio::test]
     async fn a_token_and_a_listener_keep_the_contract_of_authentication() {
-        let plan = Arc::new(plan());
+        let plan = Arc::new(run_plan("the task"));
         let token = SecretString::from("t0ken");
         let by_token = KnownCaller {
             run: plan.run.uid,
@@ -117,7 +117,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_that_has_ended_is_told_so_and_not_let_in() {
         let runs = ListenerAuth::default();
-        runs.register("run-1", Arc::new(plan()));
+        runs.register("run-1", Arc::new(run_plan("the task")));
         runs.end("run-1");
         let credentials = Credentials {
             bearer: None,

@@ -34,8 +34,6 @@ mod run_input;
 mod runs;
 mod server;
 mod source;
-#[cfg(test)]
-mod test_plan;
 mod turn;
 
 pub use auth::{ListenerAuth, TokenAuth};

@@ -60,10 +60,10 @@ fn typed_tools(plan: &RunPlan) -> Vec<TargetedTool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::test_plan::plan;
     use std::collections::BTreeMap;
     use sympozium_core::run::{MemoryPlan, SandboxPlan};
     use sympozium_core::skill::{Sidecar, Skill, TypedTool};
+    use sympozium_core::testing::run_plan;
 
     fn skill(pack: &str, sidecar: Option<Sidecar>) -> Skill {
         Skill {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_run_learns_where_its_commands_can_run_and_which_tools_its_packs_bring() {
-        let mut plan = plan();
+        let mut plan = run_plan("the task");
         plan.skills = vec![skill("words", None), skill("ops", Some(sidecar("restart")))];
         plan.sandbox = Some(SandboxPlan::default());
         plan.memory = Some(MemoryPlan { max_bytes: 7 });

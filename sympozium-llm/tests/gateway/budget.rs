@@ -1,8 +1,7 @@
 //! Budgets are never overshot: not by many runs at once, not by streams that break, not by silence about usage.
 
 use crate::providers::{Flaky, done, fake, text};
-use crate::scene::{Raw, Scene, body, call, client, gateway, kind, try_turn};
-use crate::test_plan::plan;
+use crate::scene::{Raw, Scene, body, call, client, gateway, kind, plan, try_turn};
 use futures::FutureExt;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};

@@ -16,6 +16,5 @@ mod scene;
 mod server;
 mod steps;
 mod stores;
-#[path = "../../src/gateway/test_plan.rs"]
-mod test_plan;
 mod transcript;
+mod web;

@@ -1,8 +1,7 @@
 //! Chat completions over TCP with a bearer token, byte by byte. The official client is a test of its own, in Python.
 
 use crate::providers::{Gated, done, fake, text};
-use crate::scene::{DEADLINE, Said, gateway, said};
-use crate::test_plan::plan;
+use crate::scene::{DEADLINE, Said, gateway, plan, said};
 use http::Method;
 use secrecy::SecretString;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! A gateway that serves runs on sockets of their own, and clients of it.
 
-use crate::test_plan::plan;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use sympozium_core::chat::{Message, ToolChoice};
 use sympozium_core::llm::LlmProvider;
 use sympozium_core::run::RunPlan;
 use sympozium_core::store::InMemoryStore;
+use sympozium_core::testing::run_plan;
 use sympozium_llm::agent::{ModelCall, ModelClient, Turn, TurnEvent};
 use sympozium_llm::gateway::{
     Gateway, GatewayBuilder, GatewayLimits, ListenerAuth, RunSocket, ServeError, Stores,
@@ -20,6 +20,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long anything may take that is waited for.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A run of provider `fake` and model `m`, under a policy that allows everything.
+pub(crate) fn plan() -> RunPlan {
+    run_plan("the task")
+}
 
 /// Limits without pauses that a test would notice.
 pub(crate) fn limits() -> GatewayLimits {

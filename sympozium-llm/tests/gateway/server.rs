@@ -1,8 +1,7 @@
 //! Who gets in, how many at once, and how it ends.
 
 use crate::providers::{Gated, fake};
-use crate::scene::{DEADLINE, Raw, Scene, body, gateway, kind, limits, until};
-use crate::test_plan::plan;
+use crate::scene::{DEADLINE, Raw, Scene, body, gateway, kind, limits, plan, until};
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::sync::Arc;
@@ -71,7 +70,7 @@ async fn a_listener_is_known_by_its_name_until_its_run_ends() {
     scene.runs.end(&plan.run.uid.to_string());
     let refused = raw.get("/v1/run").await;
     assert_eq!((refused.0, kind(&refused)), (403, "run-ended"));
-    let stranger = crate::test_plan::plan();
+    let stranger = crate::scene::plan();
     let path = scene.open(&stranger);
     let nobody = Scene::new(gateway(fake([])));
     let stop = CancellationToken::new();

@@ -1,9 +1,8 @@
 //! A step asked for again is answered, and not repeated.
 
 use crate::providers::{Gated, done, fake, text};
-use crate::scene::{DEADLINE, Scene, body, call, client, gateway, kind, limits, turn, until};
+use crate::scene::{DEADLINE, Scene, body, call, client, gateway, kind, limits, plan, turn, until};
 use crate::stores::{Shared, Steps, TestClock};
-use crate::test_plan::plan;
 use std::sync::Arc;
 use std::time::Duration;
 use sympozium_core::chat::ChatEvent;

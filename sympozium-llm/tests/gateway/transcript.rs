@@ -1,8 +1,7 @@
 //! What the gateway keeps of a conversation, what it decides about models, and what it records.
 
 use crate::providers::fake;
-use crate::scene::{Raw, Scene, body, call, client, gateway, kind, turn};
-use crate::test_plan::plan;
+use crate::scene::{Raw, Scene, body, call, client, gateway, kind, plan, turn};
 use serde_json::json;
 use std::sync::Arc;
 use sympozium_core::chat::{Message, ToolResult, Usage};

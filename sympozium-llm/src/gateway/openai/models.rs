@@ -74,12 +74,12 @@ fn usable(plan: &RunPlan) -> BTreeSet<ModelName> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::test_plan::plan;
     use sympozium_core::policy::Pattern;
+    use sympozium_core::testing::run_plan;
 
     #[test]
     fn the_models_of_a_run_are_those_that_every_policy_allows() {
-        let mut plan = plan();
+        let mut plan = run_plan("the task");
         let patterns = |all: &[&str]| all.iter().map(|text| Pattern::new(*text).unwrap()).collect();
         let names = |plan: &RunPlan| usable(plan).iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&plan), ["m"]);

@@ -77,9 +77,8 @@ impl LlmProvider for AnthropicProvider {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            tools: true,
             thinking: true,
-            context_window: None,
+            ..Capabilities::default()
         }
     }
 

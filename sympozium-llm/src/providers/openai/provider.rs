@@ -114,9 +114,8 @@ impl LlmProvider for OpenAiProvider {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            tools: true,
             thinking: true,
-            context_window: None,
+            ..Capabilities::default()
         }
     }
 

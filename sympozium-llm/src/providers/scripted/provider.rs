@@ -110,9 +110,8 @@ impl LlmProvider for ScriptedProvider {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities {
-            tools: true,
             thinking: true,
-            context_window: None,
+            ..Capabilities::default()
         }
     }
 
