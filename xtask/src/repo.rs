@@ -4,16 +4,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context, bail};
 
 /// The published crates, in the order of their dependencies.
 pub(crate) const PUBLISHED: &[&str] = &["sympozium-core", "sympozium-llm", "sympozium-k8s"];
 
-/// The root of the clone.
+/// The root of the clone. Cargo says it at run time: clones that share a target folder share this program too, and what
+/// was true when it was compiled may be another clone.
 pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let here = std::env::var_os("CARGO_MANIFEST_DIR");
+        let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        here.parent().map_or(here.clone(), Path::to_path_buf)
+    });
+    &ROOT
 }
 
 /// A cargo that runs at the root: the one that started this program, else the one in `PATH`.
