@@ -95,6 +95,17 @@ fn a_key_of_the_environment_is_found_nowhere() {
 }
 
 #[test]
+fn a_key_for_a_server_of_ones_own_comes_from_the_environment_too() {
+    for provider in ["custom", "openai-compatible"] {
+        let place = Place::new();
+        check(&place, |command, url| {
+            let flags = ["--provider", provider, "--model", "m", "--base-url", url, "Look."];
+            command.env("API_KEY", CANARY).args(flags);
+        });
+    }
+}
+
+#[test]
 fn a_key_of_a_secret_is_found_nowhere() {
     let place = Place::new();
     check(&place, |command, url| {

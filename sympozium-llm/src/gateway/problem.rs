@@ -41,7 +41,7 @@ pub(crate) fn of_llm(error: &LlmError) -> Problem {
         // Providers quote parts of the key in their refusal, and nothing of it may reach a run.
         return Problem::new(
             ProblemKind::ProviderRefused,
-            "The provider refused the key that this gateway has for it.",
+            "The provider refused this gateway's key, or wants one and there is none.",
         );
     }
     let kind = match error {

@@ -18,39 +18,67 @@ pub(in crate::cli) struct ProviderFacts {
     pub(in crate::cli) base_url: Option<Url>,
     /// The version of its interface, where it wants one.
     pub(in crate::cli) api_version: Option<String>,
+    /// Its key says by itself that this provider is meant. That of a server of one's own does not.
+    chooses: bool,
 }
 
 /// What is known of each provider that has a key, in the order in which they are chosen when nobody says which.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cli) struct ProviderNames(Vec<ProviderFacts>);
 
-/// Name, key, address, version.
-const KNOWN: [(&str, &str, &str, Option<&str>); 3] = [
-    ("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL", None),
-    ("anthropic", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", None),
-    (
-        "azure-openai",
-        "AZURE_OPENAI_API_KEY",
-        "AZURE_OPENAI_ENDPOINT",
-        Some("AZURE_OPENAI_API_VERSION"),
-    ),
+/// The variables of a provider.
+struct Variables {
+    name: &'static str,
+    key: &'static str,
+    address: Option<&'static str>,
+    version: Option<&'static str>,
+}
+
+impl Variables {
+    const fn new(name: &'static str, key: &'static str, address: Option<&'static str>) -> Self {
+        Self {
+            name,
+            key,
+            address,
+            version: None,
+        }
+    }
+}
+
+/// In the order in which keys choose a provider. The last three are for servers of one's own, whose addresses the
+/// person gives.
+const KNOWN: [Variables; 6] = [
+    Variables::new("openai", "OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
+    Variables::new("anthropic", "ANTHROPIC_API_KEY", Some("ANTHROPIC_BASE_URL")),
+    Variables {
+        version: Some("AZURE_OPENAI_API_VERSION"),
+        ..Variables::new(
+            "azure-openai",
+            "AZURE_OPENAI_API_KEY",
+            Some("AZURE_OPENAI_ENDPOINT"),
+        )
+    },
+    Variables::new("ollama", "OLLAMA_API_KEY", None),
+    Variables::new("custom", "API_KEY", None),
+    Variables::new("openai-compatible", "API_KEY", None),
 ];
 
 impl ProviderNames {
     pub(super) fn read(environment: &Environment) -> Result<Self, Failure> {
-        let read = |(name, key_variable, url_variable, version): (_, _, _, Option<_>)| {
+        let text = |variable: Option<&'static str>| match variable {
+            Some(variable) => environment.text(variable),
+            None => Ok(None),
+        };
+        let read = |of: Variables| {
             Ok(ProviderFacts {
-                name,
-                key_variable,
-                key: environment.text(key_variable)?.map(SecretString::from),
-                base_url: environment
-                    .text(url_variable)?
-                    .map(|given| address(url_variable, &given))
+                name: of.name,
+                key_variable: of.key,
+                key: text(Some(of.key))?.map(SecretString::from),
+                base_url: text(of.address)?
+                    .map(|given| address(of.address.unwrap_or_default(), &given))
                     .transpose()?,
-                api_version: version
-                    .map(|version| environment.text(version))
-                    .transpose()?
-                    .flatten(),
+                api_version: text(of.version)?,
+                chooses: of.address.is_some(),
             })
         };
         KNOWN.into_iter().map(read).collect::<Result<_, _>>().map(Self)
@@ -61,9 +89,9 @@ impl ProviderNames {
         self.0.iter().find(|facts| facts.name == name)
     }
 
-    /// The first provider that has a key.
+    /// The first provider that has a key, and is meant when nobody says which.
     pub(in crate::cli) fn first_with_key(&self) -> Option<&ProviderFacts> {
-        self.0.iter().find(|facts| facts.key.is_some())
+        self.0.iter().find(|facts| facts.chooses && facts.key.is_some())
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) const VARIABLES: &[&str] = &[
     "AZURE_OPENAI_API_KEY",
     "AZURE_OPENAI_ENDPOINT",
     "AZURE_OPENAI_API_VERSION",
+    "OLLAMA_API_KEY",
+    "API_KEY",
     "XDG_DATA_HOME",
     "HOME",
     "PATH",
