@@ -252,6 +252,14 @@ fn everything_wrong_gets_one_sentence_and_its_exit_code() {
         ("sessions delete nonsense", none, 2, &["no session"]),
         ("sessions list --limit 0", none, 2, &["--limit"]),
         ("memory edit --from gone.md", none, 2, &["gone.md"]),
+        (
+            "memory edit",
+            none,
+            2,
+            &["no terminal to edit on", "--from FILE", "EDITOR"],
+        ),
+        // A key of a server of one's own chooses no provider: it may be there for something else.
+        ("run t", &[("API_KEY", "k")], 2, &["There is no model to ask"]),
         ("memory show --instance A/B/C", none, 2, &["--instance"]),
         ("policy check", none, 2, &["--filename"]),
         ("policy check -f bad.yaml", none, 2, &["bad.yaml:"]),

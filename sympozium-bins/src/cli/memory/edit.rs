@@ -2,7 +2,7 @@
 
 use crate::cli::failure::Failure;
 use crate::cli::objects;
-use std::io::Write;
+use std::io::{IsTerminal, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,7 +12,7 @@ const DEFAULT_EDITOR: &str = "vi";
 /// The text of a file, or of standard input.
 pub(super) fn text_from(path: &Path) -> Result<String, Failure> {
     if path.as_os_str() == "-" {
-        return std::io::read_to_string(std::io::stdin().lock())
+        return std::io::read_to_string(stdin().lock())
             .map_err(|error| Failure::input(format!("Standard input can't be read: {error}.")));
     }
     objects::read_text(path)
@@ -20,7 +20,16 @@ pub(super) fn text_from(path: &Path) -> Result<String, Failure> {
 
 /// What a person makes of a text in an editor. The file is for them alone, and removed afterwards.
 pub(super) fn in_editor(text: &str, editor: Option<&str>) -> Result<String, Failure> {
-    let editor = editor.unwrap_or(DEFAULT_EDITOR);
+    let editor = match editor {
+        Some(editor) => editor,
+        // Without a terminal it would read nothing, and fill the output with escape codes.
+        None if stdin().is_terminal() && stdout().is_terminal() => DEFAULT_EDITOR,
+        None => {
+            return Err(Failure::input(
+                "There is no terminal to edit on: give the text with --from FILE (`-` for standard input), or name an editor in EDITOR.",
+            ));
+        }
+    };
     let broken = |error| Failure::failed(format!("The text could not be brought to the editor: {error}."));
     let mut file = tempfile::Builder::new()
         .prefix("sympozium-memory-")
