@@ -5,7 +5,7 @@ use crate::scene::{Raw, Scene, body, call, client, gateway, kind, plan, turn};
 use serde_json::json;
 use std::sync::Arc;
 use sympozium_core::chat::{Message, ToolResult, Usage};
-use sympozium_core::llm::Capabilities;
+use sympozium_core::llm::{Capabilities, LlmError};
 use sympozium_core::policy::Pattern;
 use sympozium_core::store::{
     Account, AuditKind, AuditLog, InMemoryStore, Ledger, Scope, SessionFilter, SessionStore, Window,
@@ -221,4 +221,21 @@ async fn calls_of_one_run_at_the_same_time_are_all_in_its_transcript() {
     texts.sort();
     let expected = |word: &str| (0..CALLS).map(|n| format!("{word} {n}")).collect::<Vec<_>>();
     assert_eq!(texts, [expected("answer"), expected("question")].concat());
+}
+
+#[tokio::test]
+async fn a_run_that_got_no_answer_leaves_no_empty_session() {
+    let store = Arc::new(InMemoryStore::new());
+    let refused = FakeAnswer::Error(LlmError::Authentication {
+        detail: "no".to_owned(),
+    });
+    let provider = fake([refused, FakeAnswer::text("one", 3, 1)]);
+    let mut scene = Scene::new(gateway(provider).stores(Stores::all(store.clone())));
+    let (_, client, raw) = scene.run();
+    assert_eq!(client.run_input().await.unwrap().history.messages, 0);
+    assert_eq!(raw.chat("a", &body("hi")).await.0, 502);
+    let all = SessionFilter::default();
+    assert_eq!(store.list(&all, None, 10).await.unwrap().items, []);
+    turn(&client, &call("a", "hi")).await;
+    assert_eq!(store.list(&all, None, 10).await.unwrap().items[0].turns, 2);
 }

@@ -26,7 +26,7 @@ async fn input(door: &Door, headers: &HeaderMap) -> Result<RunInput, Problem> {
         .provider(&plan)
         .await
         .map_err(|error| problem::of_source(&error))?;
-    let (_, conversation) = conversation(inner, &plan).await?;
+    let conversation = conversation(inner, &plan).await?;
     let window = provider.capabilities().context_window;
     Ok(run_input(&plan, conversation.size(), window, clock.remaining()))
 }

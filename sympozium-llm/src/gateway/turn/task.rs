@@ -14,7 +14,9 @@ use sympozium_core::chat::{ChatRequest, ChatResponse, FinishReason, Message};
 use sympozium_core::gateway::{GatewayEvent, Problem, ProblemKind, TurnRequest};
 use sympozium_core::ids::{SessionKey, StepId};
 use sympozium_core::run::RunPlan;
-use sympozium_core::store::{Begin, Session, StepClaim, StepKey, StoreError, Turn as StoredTurn};
+use sympozium_core::store::{
+    Begin, Session, SessionFilter, StepClaim, StepKey, StoreError, Turn as StoredTurn,
+};
 
 /// How often a step that another process is at is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -236,7 +238,7 @@ impl Landing {
     }
 
     async fn take_next(&self, turn: &Turn, next: &TurnRequest) -> Result<ChatResponse, Problem> {
-        let (session, conversation) = conversation(&self.inner, &turn.plan).await?;
+        let conversation = conversation(&self.inner, &turn.plan).await?;
         // A step without a name can't be a repetition.
         if let Some(stored) = conversation.answered(next).filter(|_| turn.named) {
             return self.recover(stored);
@@ -263,6 +265,7 @@ impl Landing {
         };
         let answer = call(&self.inner, &self.flight, wanted).await?;
         let turns = self.turns(turn, next.base, &next.messages, &answer);
+        let session = open(&self.inner, &turn.plan).await?;
         let stored = self.inner.parts.stores.sessions.append(session.id, &turns).await;
         stored.map_err(|error| problem::of_store(&error))?;
         Ok(answer)
@@ -327,20 +330,33 @@ impl Landing {
     }
 }
 
-/// The run's session.
-async fn open(inner: &Inner, plan: &RunPlan) -> Result<Session, Problem> {
+/// The key of the run's session.
+fn key(plan: &RunPlan) -> Result<SessionKey, Problem> {
     let own = || SessionKey::new(format!("run {}", plan.run.uid));
     let key = plan.session.clone().map_or_else(own, Ok);
-    let key = key.map_err(|error| Problem::new(ProblemKind::Internal, format!("{error}.")))?;
-    let sessions = &inner.parts.stores.sessions;
-    let opened = sessions.open(&plan.instance, &key, inner.parts.clock.now()).await;
+    key.map_err(|error| Problem::new(ProblemKind::Internal, format!("{error}.")))
+}
+
+/// The run's session, made if there is none. Only for adding to it: a run that says nothing leaves none behind.
+async fn open(inner: &Inner, plan: &RunPlan) -> Result<Session, Problem> {
+    let (key, now) = (key(plan)?, inner.parts.clock.now());
+    let opened = inner.parts.stores.sessions.open(&plan.instance, &key, now).await;
     opened.map_err(|error| problem::of_store(&error))
 }
 
-/// The run's session and what was said in it.
-pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<(Session, Conversation), Problem> {
+/// What was said in the run's session.
+pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<Conversation, Problem> {
     let sessions = &inner.parts.stores.sessions;
-    let session = open(inner, plan).await?;
+    let filter = SessionFilter {
+        instance: Some(plan.instance.clone()),
+        key: Some(key(plan)?),
+        text: None,
+    };
+    let found = sessions.list(&filter, None, 1).await;
+    let found = found.map_err(|error| problem::of_store(&error))?.items.pop();
+    let Some(session) = found else {
+        return Ok(Conversation::default());
+    };
     let mut turns = Vec::new();
     let mut cursor = None;
     loop {
@@ -349,7 +365,7 @@ pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<(Sessi
         turns.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {
-            return Ok((session, Conversation::of(plan.run.uid, turns)));
+            return Ok(Conversation::of(plan.run.uid, turns));
         }
     }
 }
