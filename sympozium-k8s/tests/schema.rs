@@ -154,6 +154,29 @@ fn closed_sets_are_enums() {
 }
 
 #[test]
+fn a_schedule_has_five_fields_or_is_one_of_the_named_ones() {
+    let nodes = nodes();
+    let (_, field) = nodes
+        .iter()
+        .find(|(path, _)| path == "SympoziumSchedule.spec.schedule")
+        .unwrap();
+    let pattern = regex::Regex::new(field["pattern"].as_str().unwrap()).unwrap();
+    for (text, fits) in [
+        ("30 8 * * MON-FRI", true),
+        ("*/5 0-6 1,15 JAN-MAR 7", true),
+        ("@daily", true),
+        ("0 8 * *", false),
+        ("0 0 8 * * *", false),
+        ("not a cron", false),
+        ("@sometimes", false),
+        ("@daily please", false),
+        ("", false),
+    ] {
+        assert_eq!(pattern.is_match(text), fits, "{text:?}");
+    }
+}
+
+#[test]
 fn the_definitions_are_named_as_kubectl_users_know_them() {
     let found: Vec<_> = crd::all()
         .into_iter()

@@ -40,7 +40,12 @@ pub struct SympoziumScheduleSpec {
     #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub instance_ref: String,
     /// When: five fields (minute, hour, day of month, month, day of week) with ranges, steps and names, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`.
-    #[schemars(length(min = 1, max = 128))]
+    #[schemars(
+        length(min = 1, max = 128),
+        regex(
+            pattern = "^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[0-9A-Za-z*/,?#-]+( +[0-9A-Za-z*/,?#-]+){4})$"
+        )
+    )]
     pub schedule: String,
     /// What the agent is to do. At most 32,768 characters.
     #[schemars(length(min = 1, max = 32768))]
