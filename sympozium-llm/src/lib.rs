@@ -22,3 +22,5 @@ pub mod runner;
 mod sse;
 #[cfg(feature = "runner")]
 pub mod tools;
+#[cfg(any(feature = "gateway", feature = "runner"))]
+mod windows;

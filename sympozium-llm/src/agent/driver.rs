@@ -7,6 +7,7 @@ use super::journal::CallJournal;
 use super::observer::{AgentEvent, Observer};
 use super::tool_round::{RoundContext, run_round};
 use super::{AgentLoop, FailureClass, LoopConfig, ModelCall, Outcome, RepeatLimits, Step, ToolRound};
+use crate::windows::window_of;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -121,9 +122,10 @@ impl Agent {
         }
     }
 
-    /// An agent that asks a provider directly. Takes the size of the model's window from it.
+    /// An agent that asks a provider directly. Takes the size of the model's window from it, else from the model's name.
     pub fn with_provider(provider: Arc<dyn LlmProvider>, model: ModelName) -> Self {
-        let context_window = provider.capabilities().context_window;
+        let told = || window_of(model.as_str());
+        let context_window = provider.capabilities().context_window.or_else(told);
         let mut agent = Self::new(Arc::new(ProviderClient::new(provider, model)));
         agent.limits.context_window = context_window;
         agent

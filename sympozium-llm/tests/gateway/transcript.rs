@@ -239,3 +239,14 @@ async fn a_run_that_got_no_answer_leaves_no_empty_session() {
     turn(&client, &call("a", "hi")).await;
     assert_eq!(store.list(&all, None, 10).await.unwrap().items[0].turns, 2);
 }
+
+#[tokio::test]
+async fn a_run_is_told_the_window_of_its_model_when_the_provider_does_not_know() {
+    let mut scene = Scene::new(gateway(fake([])));
+    let mut plan = plan();
+    plan.model.model = "gpt-4o-mini".parse().unwrap();
+    let known = client(&scene.open(&plan)).run_input().await.unwrap();
+    assert_eq!(known.context_window, Some(128_000));
+    let (_, unknown, _) = scene.run();
+    assert_eq!(unknown.run_input().await.unwrap().context_window, None);
+}

@@ -4,6 +4,7 @@ use super::super::problem::{self, Answer};
 use super::super::run_input::run_input;
 use super::super::turn::conversation;
 use super::{Admitted, Door};
+use crate::windows::window_of;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +28,7 @@ async fn input(door: &Door, headers: &HeaderMap) -> Result<RunInput, Problem> {
         .await
         .map_err(|error| problem::of_source(&error))?;
     let conversation = conversation(inner, &plan).await?;
-    let window = provider.capabilities().context_window;
+    let told = || window_of(plan.model.model.as_str());
+    let window = provider.capabilities().context_window.or_else(told);
     Ok(run_input(&plan, conversation.size(), window, clock.remaining()))
 }
