@@ -18,6 +18,8 @@ pub mod auth;
 pub mod bus;
 pub mod channel;
 pub mod chat;
+#[cfg(feature = "confine")]
+pub mod confine;
 pub mod error;
 #[doc(hidden)]
 pub mod fuzz_entry;

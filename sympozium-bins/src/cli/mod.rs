@@ -42,6 +42,8 @@ const INTERNAL: &str = "internal";
 const RUNNER: &str = "runner";
 /// The executor of commands.
 const TOOLBOX: &str = "toolbox";
+/// The launcher of sandboxes.
+const SANDBOX: &str = "sandbox";
 
 /// Reads the command line of this process, does what it says, and says how it ended.
 pub fn main() -> ExitCode {

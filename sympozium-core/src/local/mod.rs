@@ -10,8 +10,11 @@ mod bridge;
 mod executor;
 mod files;
 mod fit;
+mod limits;
 mod place;
 mod process;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 mod seams;
 mod settings;
 mod supervise;
@@ -19,8 +22,9 @@ mod tree;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
+pub use limits::LocalLimits;
 pub use place::Swept;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };
-pub use settings::{LocalProgram, LocalPrograms, LocalSettings, LocalWorkspace};
+pub use settings::{LocalIsolation, LocalProgram, LocalPrograms, LocalSettings, LocalWorkspace};

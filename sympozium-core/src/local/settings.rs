@@ -1,5 +1,6 @@
 //! What the local executor is told once: where runs live, which programs they are made of, what they may see.
 
+use super::LocalLimits;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,19 @@ pub struct LocalPrograms {
     pub runner: LocalProgram,
     /// The executor of commands; the file is a [`ToolboxConfig`](crate::toolbox::ToolboxConfig).
     pub toolbox: LocalProgram,
+    /// The launcher of sandboxes. Told `--config <file>` with a plan; it becomes the program that the plan names.
+    pub sandbox: LocalProgram,
+}
+
+/// How processes of a run are kept apart from the machine and from each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LocalIsolation {
+    /// Not at all: they can do whatever this process's user can do.
+    #[default]
+    None,
+    /// Each in a sandbox of its own: namespaces, a root of mounts, Landlock, seccomp, limits. Linux only. What the machine
+    /// does not allow is an error, never less.
+    Full,
 }
 
 /// Which folder runs work in.
@@ -62,6 +76,10 @@ pub struct LocalSettings {
     pub shell: PathBuf,
     /// The language of all processes (`LANG`).
     pub lang: String,
+    /// How runs are kept apart from the machine.
+    pub isolation: LocalIsolation,
+    /// How much a run may use. Held to with [`LocalIsolation::Full`] alone.
+    pub limits: LocalLimits,
     /// The workspace of runs.
     pub workspace: LocalWorkspace,
     /// How long an agent that was told to stop may take; then it is killed.
@@ -79,6 +97,8 @@ impl LocalSettings {
             search_path: ["/usr/local/bin", "/usr/bin", "/bin"].map(PathBuf::from).to_vec(),
             shell: "/bin/sh".into(),
             lang: "C.UTF-8".to_owned(),
+            isolation: LocalIsolation::None,
+            limits: LocalLimits::default(),
             workspace: LocalWorkspace::Private,
             grace: Duration::from_secs(10),
             approval_wait: crate::run::RunnerConfig::APPROVAL_WAIT,

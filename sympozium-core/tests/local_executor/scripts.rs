@@ -107,6 +107,7 @@ pub(crate) fn settings(root: &Path, agent: &str, toolbox: &str) -> LocalSettings
     let programs = LocalPrograms {
         runner: shell(agent),
         toolbox: shell(toolbox),
+        sandbox: shell("exit 70"),
     };
     LocalSettings {
         grace: Duration::from_millis(300),

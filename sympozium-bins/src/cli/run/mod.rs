@@ -30,7 +30,7 @@ pub(super) use prepare::policies;
 
 use super::config::Config;
 use super::failure::{Exit, Failure};
-use super::{INTERNAL, RUNNER, TOOLBOX, block_on, providers, stores};
+use super::{INTERNAL, RUNNER, SANDBOX, TOOLBOX, block_on, providers, stores};
 use approve::Approver;
 use display::Display;
 use drive::Driver;
@@ -141,6 +141,7 @@ fn settings(args: &RunArgs, config: &Config) -> Result<LocalSettings, Failure> {
     let programs = LocalPrograms {
         runner: internal(RUNNER),
         toolbox: internal(TOOLBOX),
+        sandbox: internal(SANDBOX),
     };
     let mut settings = LocalSettings::new(config.data_dir()?.join("runs"), programs);
     settings.workspace = workspace::workspace(args.workspace.as_deref())?;
