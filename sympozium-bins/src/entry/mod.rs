@@ -23,8 +23,16 @@ use std::process::ExitCode;
 /// The exit code for a wrong command line or configuration.
 const BAD_INPUT: u8 = 2;
 
-/// Runs a program of a run: reads its configuration, then works until its end or until it is asked to stop.
-fn start<C, W, F>(name: &str, arguments: impl Iterator<Item = OsString>, work: W) -> ExitCode
+/// Runs a program of a run: gives up what it does not need, reads its configuration, then works until its end or until it
+/// is asked to stop.
+///
+/// Giving up comes before anything that others wrote is read, and before there are threads.
+fn start<C, W, F>(
+    name: &str,
+    arguments: impl Iterator<Item = OsString>,
+    give_up: fn() -> anyhow::Result<()>,
+    work: W,
+) -> ExitCode
 where
     C: serde::de::DeserializeOwned,
     W: FnOnce(C, tokio_util::sync::CancellationToken) -> F,
@@ -37,6 +45,10 @@ where
         .try_init()
         // A program that has this one as a subcommand may log already.
         .unwrap_or_default();
+    if let Err(error) = give_up() {
+        tracing::error!("{name}: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let run = || -> anyhow::Result<u8> {
         let arguments = arguments::Arguments::parse(arguments)?;
         let config = arguments.read_config()?;

@@ -1,7 +1,9 @@
 //! `sympozium-runner`: the agent. Its configuration is a [`RunnerConfig`].
 
+use anyhow::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use sympozium_core::toolbox::keep_memory_private;
 use sympozium_llm::runner::{RunnerConfig, run};
 
 /// Runs with the process's own arguments.
@@ -14,6 +16,15 @@ pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     super::start(
         "sympozium-runner",
         arguments,
+        give_up,
         async |config: RunnerConfig, cancel| run(config, cancel).await.code(),
     )
+}
+
+/// An agent starts no programs, whatever a model makes it do; and nobody looks into its memory.
+fn give_up() -> anyhow::Result<()> {
+    keep_memory_private().context("keep memory private")?;
+    #[cfg(target_os = "linux")]
+    sympozium_core::confine::give_up_programs().context("an agent has to give up starting programs")?;
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! `sympozium-toolbox`: the executor of one skill's commands. Its configuration is a [`ToolboxConfig`].
 
+use anyhow::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use sympozium_core::error::chain;
-use sympozium_core::toolbox::{Toolbox, ToolboxConfig, end_strays, prepare_process};
+use sympozium_core::toolbox::{Toolbox, ToolboxConfig, end_strays, keep_memory_private, prepare_process};
 
 /// Runs with the process's own arguments.
 pub fn main() -> ExitCode {
@@ -15,6 +16,7 @@ pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     super::start(
         "sympozium-toolbox",
         arguments,
+        || keep_memory_private().context("keep memory private"),
         async |config: ToolboxConfig, cancel| {
             let sole = config.sole;
             if sole && let Err(error) = prepare_process() {

@@ -99,6 +99,7 @@ impl ByHand {
             typed_tools: vec![],
             sole: true,
             state_dir: Some(self.path("toolbox-state")),
+            commands: None,
         };
         std::fs::write(self.path("runner.json"), serde_json::to_vec(&runner).unwrap()).unwrap();
         std::fs::write(self.path("toolbox.json"), serde_json::to_vec(&toolbox).unwrap()).unwrap();

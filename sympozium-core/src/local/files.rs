@@ -139,6 +139,7 @@ impl Files<'_> {
             typed_tools: sidecar.map(|sidecar| sidecar.tools.clone()).unwrap_or_default(),
             sole: true,
             state_dir: Some(self.place.of(&process).join("state")),
+            commands: None,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Executing one command, to its exact end.
 
+use super::spawner::Spawner;
+use super::strays::{end_strays, reap};
 use crate::ipc::{ExecRequest, ExecResult};
-use rustix::process::{Pid, Signal, WaitOptions};
-use std::{collections::BTreeMap, io, path::PathBuf, process::Stdio, time::Duration};
+use rustix::process::{Pid, Signal};
+use std::{collections::BTreeMap, io, path::PathBuf, process::ExitStatus, process::Stdio, time::Duration};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -32,9 +34,35 @@ struct Output {
     cut: u64,
 }
 
+impl Output {
+    /// Leaves out a character of which only the beginning was kept.
+    fn whole_characters(&mut self) {
+        let begun = |len: &usize| {
+            let last = self.kept.get(self.kept.len() - len..).unwrap_or_default();
+            std::str::from_utf8(last)
+                .is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+        };
+        let longest = self.kept.len().min(3);
+        if self.cut > 0
+            && let Some(len) = (1..=longest).find(begun)
+        {
+            self.kept.truncate(self.kept.len() - len);
+            self.cut += len as u64;
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.kept).into_owned()
+    }
+}
+
 /// Executes it. An error means that nothing was executed.
-pub(super) async fn execute(job: Job<'_>, cancel: &CancellationToken) -> io::Result<ExecResult> {
-    let mut child = spawn(&job)?;
+pub(super) async fn execute(
+    job: Job<'_>,
+    spawner: &Spawner,
+    cancel: &CancellationToken,
+) -> io::Result<ExecResult> {
+    let mut child = spawner.spawn(command(&job)?).await?;
     let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let input = feed(&mut child, job.request.stdin.clone().unwrap_or_default());
     let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -51,29 +79,27 @@ pub(super) async fn execute(job: Job<'_>, cancel: &CancellationToken) -> io::Res
             tokio::select! {
                 status = child.wait() => ended = Some((status?, false)),
                 _ = &mut reading, if !read => read = true,
-                () = &mut time_up => { kill(group); ended = Some((child.wait().await?, true)) }
-                () = cancel.cancelled() => { kill(group); ended = Some((child.wait().await?, false)) }
+                () = &mut time_up => ended = Some((end(&mut child, group).await?, true)),
+                () = cancel.cancelled() => ended = Some((end(&mut child, group).await?, false)),
             }
         }
-        kill(group);
-        if job.sole {
-            end_strays();
-        }
+        end_rest(&job, group).await;
         if !read {
             // Whoever still holds the outputs is not waited for.
             let _ = tokio::time::timeout(DRAIN, reading).await;
         }
     }
     let (status, timed_out) = ended.unwrap_or_default();
-    Ok(result(&job, exit_code(status), timed_out, &stdout, &stderr))
+    Ok(result(&job, exit_code(status), timed_out, stdout, stderr))
 }
 
-fn spawn(job: &Job<'_>) -> io::Result<Child> {
+fn command(job: &Job<'_>) -> io::Result<Command> {
     let mut line = job.line.iter();
     let program = line
         .next()
         .ok_or_else(|| io::Error::other("there is no program to execute"))?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(line)
         .env_clear()
         .envs(job.env)
@@ -82,8 +108,8 @@ fn spawn(job: &Job<'_>) -> io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
+        .kill_on_drop(true);
+    Ok(command)
 }
 
 fn feed(child: &mut Child, text: String) -> impl Future<Output = ()> + use<> {
@@ -107,6 +133,24 @@ async fn collect<R: AsyncRead + Unpin>(source: Option<R>, output: &mut Output) {
     }
 }
 
+/// Ends a command that is still there, and its group. It may have left its group for another one.
+async fn end(child: &mut Child, group: Option<Pid>) -> io::Result<ExitStatus> {
+    kill(group);
+    // An error means that it has ended already.
+    let _ = child.start_kill();
+    child.wait().await
+}
+
+/// Ends what the command has left behind.
+async fn end_rest(job: &Job<'_>, group: Option<Pid>) {
+    if !job.sole {
+        kill(group);
+    } else if reap() {
+        // No other command runs meanwhile, so nobody else waits for children.
+        let _ = tokio::task::spawn_blocking(end_strays).await;
+    }
+}
+
 fn kill(group: Option<Pid>) {
     if let Some(group) = group {
         // There is nobody to kill when all have ended; that is the wanted state.
@@ -114,7 +158,7 @@ fn kill(group: Option<Pid>) {
     }
 }
 
-fn exit_code(status: std::process::ExitStatus) -> i32 {
+fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status
         .code()
@@ -122,48 +166,23 @@ fn exit_code(status: std::process::ExitStatus) -> i32 {
         .unwrap_or(1)
 }
 
-fn result(job: &Job<'_>, exit_code: i32, timed_out: bool, stdout: &Output, stderr: &Output) -> ExecResult {
+fn result(
+    job: &Job<'_>,
+    exit_code: i32,
+    timed_out: bool,
+    mut stdout: Output,
+    mut stderr: Output,
+) -> ExecResult {
+    stdout.whole_characters();
+    stderr.whole_characters();
     ExecResult {
         id: job.request.id.clone(),
         exit_code: if timed_out { TIMED_OUT } else { exit_code },
-        stdout: String::from_utf8_lossy(&stdout.kept).into_owned(),
-        stderr: String::from_utf8_lossy(&stderr.kept).into_owned(),
         timed_out,
         stdout_cut: stdout.cut,
         stderr_cut: stderr.cut,
+        stdout: stdout.text(),
+        stderr: stderr.text(),
         refused: None,
     }
-}
-
-/// Kills and reaps every child of this process, until there are none (at most for two seconds).
-///
-/// For processes whose only children are commands: with `set_child_subreaper`, everything that a command leaves behind
-/// becomes a child of this process, in whatever session it hides.
-pub fn end_strays() {
-    let until = std::time::Instant::now() + Duration::from_secs(2);
-    while std::time::Instant::now() < until {
-        let children = children();
-        if children.is_empty() {
-            return;
-        }
-        for child in children {
-            let _ = rustix::process::kill_process(child, Signal::KILL);
-        }
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
-        std::thread::yield_now();
-    }
-}
-
-fn children() -> Vec<Pid> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    tasks
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok())
-        .flat_map(|list| {
-            list.split_whitespace()
-                .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
-                .collect::<Vec<_>>()
-        })
-        .collect()
 }

@@ -17,9 +17,13 @@ mod gate;
 mod process;
 mod results;
 mod serve;
+mod spawner;
+mod strays;
 
 pub use argv::{ArgvError, argv};
 pub use client::{ExecClient, ExecError};
-pub use command::{MAX_OUTPUT, end_strays};
+pub use command::MAX_OUTPUT;
 pub use process::{keep_memory_private, prepare_process};
-pub use serve::{Toolbox, ToolboxConfig};
+pub use serve::{Toolbox, ToolboxConfig, ToolboxError};
+pub use spawner::SpawnerError;
+pub use strays::end_strays;

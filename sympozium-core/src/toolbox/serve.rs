@@ -3,7 +3,9 @@
 use super::command::{Job, execute};
 use super::gate;
 use super::results::Results;
-use crate::error::chain;
+use super::spawner::{Spawner, SpawnerError};
+use crate::confine::FileRules;
+use crate::error::{Classify, Retry, chain};
 use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, write_json};
 use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
 use crate::policy::ToolGate;
@@ -47,6 +49,40 @@ pub struct ToolboxConfig {
     /// write there. `None` = results are forgotten at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
+    /// What of the file system commands can reach, where that is less than the executor can; they can't send it signals
+    /// either. `None` = commands can do what the executor can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<FileRules>,
+}
+
+/// Why an executor ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ToolboxError {
+    /// Its folders can't be used.
+    #[error("use the executor's folders")]
+    Mailbox(#[from] MailboxError),
+    /// It can't start commands as it is told to.
+    #[error("make ready for commands")]
+    Spawner(#[from] SpawnerError),
+}
+
+impl Classify for ToolboxError {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Mailbox(error) => error.retry(),
+            Self::Spawner(SpawnerError::Thread(_)) => Retry::Backoff,
+            Self::Spawner(SpawnerError::Confine(error)) => error.retry(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Mailbox(error) => error.kind(),
+            Self::Spawner(SpawnerError::Thread(_)) => "thread",
+            Self::Spawner(SpawnerError::Confine(error)) => error.kind(),
+        }
+    }
 }
 
 /// An executor.
@@ -61,8 +97,10 @@ impl Toolbox {
         Self { config }
     }
 
-    /// Executes requests, one at a time, until it is cancelled. Ends early only when its folders can't be used.
-    pub async fn run(self, cancel: CancellationToken) -> Result<(), MailboxError> {
+    /// Executes requests, one at a time, until it is cancelled. Ends early only when its folders can't be used, or
+    /// when commands can't be restricted as they should be.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), ToolboxError> {
+        let spawner = Spawner::start(self.config.commands.clone()).await?;
         let config = InboxConfig::of("exec-request-");
         let mut results = Results::open(self.config.state_dir.clone())?;
         let mut inbox = Inbox::<ExecRequest>::open(&self.config.tools_dir, config)?;
@@ -72,12 +110,12 @@ impl Toolbox {
                 () = cancel.cancelled() => return Ok(()),
             };
             match item {
-                Ok(item) => self.handle(item, &mut results, &cancel).await?,
+                Ok(item) => self.handle(item, &mut results, (&spawner, &cancel)).await?,
                 // It was set aside, and whoever wrote it will see its time run out.
                 Err(MailboxError::Rejected { name, reason }) => {
                     tracing::warn!(name, reason, "request set aside");
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -86,7 +124,7 @@ impl Toolbox {
         &self,
         item: Item<ExecRequest>,
         results: &mut Results,
-        cancel: &CancellationToken,
+        with: (&Spawner, &CancellationToken),
     ) -> Result<(), MailboxError> {
         if item.name != format!("exec-request-{}.json", item.value.id) {
             tracing::warn!(name = item.name, id = %item.value.id, "request under another name than its id");
@@ -98,7 +136,7 @@ impl Toolbox {
             known.clone()
         } else {
             results.begin(&request.id)?;
-            let result = self.execute(request, cancel).await;
+            let result = self.execute(request, with).await;
             results.keep(result.clone())?;
             result
         };
@@ -107,10 +145,14 @@ impl Toolbox {
         item.done()
     }
 
-    async fn execute(&self, request: &ExecRequest, cancel: &CancellationToken) -> ExecResult {
+    async fn execute(
+        &self,
+        request: &ExecRequest,
+        (spawner, cancel): (&Spawner, &CancellationToken),
+    ) -> ExecResult {
         match self.prepare(request) {
             Err(refusal) => refused(&request.id, refusal),
-            Ok(job) => execute(job, cancel).await.unwrap_or_else(|error| {
+            Ok(job) => execute(job, spawner, cancel).await.unwrap_or_else(|error| {
                 refused(&request.id, format!("The command could not be started: {error}."))
             }),
         }

@@ -6,17 +6,20 @@
     reason = "a test may panic, in its helpers too"
 )]
 
+#[cfg(target_os = "linux")]
+mod confined;
+
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 use sympozium_core::ids::ToolName;
-use sympozium_core::ipc::mailbox::{MailboxError, wait_for, write_json};
+use sympozium_core::ipc::mailbox::{wait_for, write_json};
 use sympozium_core::ipc::{ApprovalAnswer, ApprovalDecision, ExecRequest, ExecResult, FileId, approval_hash};
 use sympozium_core::policy::{Policy, RunToolPolicy, ToolAction, ToolGate};
 use sympozium_core::skill::TypedTool;
-use sympozium_core::toolbox::{ExecClient, MAX_OUTPUT, Toolbox, ToolboxConfig};
+use sympozium_core::toolbox::{ExecClient, MAX_OUTPUT, Toolbox, ToolboxConfig, ToolboxError};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +34,7 @@ struct Bench {
 
 struct Working {
     stop: CancellationToken,
-    task: JoinHandle<Result<(), MailboxError>>,
+    task: JoinHandle<Result<(), ToolboxError>>,
 }
 
 impl Working {
@@ -62,6 +65,7 @@ impl Bench {
             typed_tools: vec![],
             sole: false,
             state_dir: Some(at("state")),
+            commands: None,
         };
         Self { folder, config }
     }
