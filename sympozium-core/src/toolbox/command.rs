@@ -143,7 +143,7 @@ async fn end(child: &mut Child, group: Option<Pid>) -> io::Result<ExitStatus> {
 
 /// Ends what the command has left behind.
 async fn end_rest(job: &Job<'_>, group: Option<Pid>) {
-    if !job.sole {
+    if !job.sole || cfg!(not(target_os = "linux")) {
         kill(group);
     } else if reap() {
         // No other command runs meanwhile, so nobody else waits for children.

@@ -18,6 +18,7 @@ mod process;
 mod results;
 mod serve;
 mod spawner;
+#[cfg_attr(not(target_os = "linux"), path = "no_strays.rs")]
 mod strays;
 
 pub use argv::{ArgvError, argv};
