@@ -1,6 +1,5 @@
 //! What the small programs have given up before they read anything.
 #![cfg(all(target_os = "linux", feature = "runner"))]
-#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
