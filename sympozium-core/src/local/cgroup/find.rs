@@ -211,3 +211,7 @@ fn switch(group: &Path, dir: &Path, controller: &str, look: &impl Look) -> bool 
 fn has(words: &str, word: &str) -> bool {
     words.split_whitespace().any(|found| found == word)
 }
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;
