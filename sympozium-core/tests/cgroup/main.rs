@@ -70,15 +70,15 @@ impl Scope {
 
     /// A shell in the group.
     fn shell(&self, script: &str) -> Shell {
-        let enter: String = self
+        let enter: Vec<String> = self
             .group()
             .procs()
             .iter()
-            .map(|procs| format!("echo 0 > '{}'\n", procs.display()))
+            .map(|procs| format!("echo 0 > '{}'", procs.display()))
             .collect();
         let mut child = Command::new("/bin/sh")
             .arg("-ec")
-            .arg(format!("{enter}echo entered\n{script}"))
+            .arg(format!("{}\necho entered\n{script}", enter.join("\n")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

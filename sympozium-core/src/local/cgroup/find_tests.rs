@@ -89,10 +89,9 @@ impl Look for Fake {
         }
         let word = text.trim_start_matches('+');
         let mut files = self.files.borrow_mut();
-        files
-            .entry(file.into())
-            .or_default()
-            .push_str(&format!(" {word}"));
+        let on = files.entry(file.into()).or_default();
+        on.push(' ');
+        on.push_str(word);
         true
     }
 }

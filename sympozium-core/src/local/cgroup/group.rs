@@ -81,7 +81,7 @@ impl Group {
         self.folders
             .iter()
             .filter(|folder| folder.counts.memory)
-            .any(|folder| out_of_memory(folder))
+            .any(out_of_memory)
     }
 
     /// Kills what is in it and removes it, if it is there at all.

@@ -25,7 +25,7 @@ use std::time::Duration;
 const FOLDER: &str = "sympozium";
 
 /// An empty group of this age has no run that is still about to start in it.
-const OLD: Duration = Duration::from_secs(600);
+const OLD: Duration = Duration::from_mins(10);
 
 /// Which version of cgroups bounds runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
