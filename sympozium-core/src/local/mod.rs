@@ -7,12 +7,16 @@
 //! Entry type: [`LocalExecutor`]. It needs a [`RunGateway`]; a [`LocalApprover`] and [`LocalEvents`] are optional.
 
 mod bridge;
+#[cfg(target_os = "linux")]
+pub mod cgroup;
 mod executor;
 mod files;
 mod fit;
 mod limits;
 mod place;
 mod process;
+#[cfg(target_os = "linux")]
+mod rlimits;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 mod seams;
@@ -22,8 +26,10 @@ mod tree;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
-pub use limits::LocalLimits;
+pub use limits::{Counts, LimitError, LocalLimits, sentence as limits_sentence};
 pub use place::Swept;
+#[cfg(target_os = "linux")]
+pub use rlimits::process_limits;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };
