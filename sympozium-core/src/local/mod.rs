@@ -13,6 +13,7 @@ mod fit;
 mod limits;
 mod place;
 mod process;
+mod result;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 mod seams;
