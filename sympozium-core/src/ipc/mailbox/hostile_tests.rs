@@ -11,7 +11,9 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -517,5 +519,37 @@ fn a_link_in_the_place_of_a_folder_gives_nobody_what_it_leads_to() {
     assert!(make_folders_for(&layout, &[], Some(54321)).is_err());
     let after = fs::metadata(place.host()).unwrap();
     assert_eq!((before.uid(), before.mode()), (after.uid(), after.mode()));
+    place.is_untouched();
+}
+
+/// Names the mailbox of the test below, when it runs again as an ordinary user.
+const UNREADABLE: &str = "SYMPOZIUM_TEST_UNREADABLE";
+
+#[test]
+fn a_file_that_an_ordinary_user_may_not_read_is_set_aside() {
+    if let Some(folder) = std::env::var_os(UNREADABLE) {
+        let mut inbox: Inbox<Value> = Inbox::open(Path::new(&folder), InboxConfig::of("r-")).unwrap();
+        assert_eq!(reason(&mut inbox), "it may not be read");
+        return has_nothing(&mut inbox);
+    }
+    let place = Place::new();
+    fs::write(place.at("r-1.json"), SECRET).unwrap();
+    fs::set_permissions(place.at("r-1.json"), fs::Permissions::from_mode(0)).unwrap();
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    if rustix::process::geteuid().is_root() {
+        // Where this program is, others may not be able to go.
+        let program = place.root.path().join("program");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        fs::set_permissions(place.root.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        std::os::unix::fs::chown(place.folder(), Some(54321), Some(54321)).unwrap();
+        again = Command::new(program);
+        again.uid(54321).gid(54321).current_dir("/");
+    }
+    again.args(["--exact", "--nocapture", "--test-threads=1"]);
+    again.arg("ipc::mailbox::hostile_tests::a_file_that_an_ordinary_user_may_not_read_is_set_aside");
+    let ended = again.env(UNREADABLE, place.folder()).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && said.contains("1 passed"), "{said}");
+    assert_eq!(names(&place.folder()), ["rejected"]);
     place.is_untouched();
 }
