@@ -534,7 +534,7 @@ fn a_file_that_an_ordinary_user_may_not_read_is_set_aside() {
     }
     let place = Place::new();
     fs::write(place.at("r-1.json"), SECRET).unwrap();
-    fs::set_permissions(place.at("r-1.json"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(place.at("r-1.json"), fs::Permissions::from_mode(0o000)).unwrap();
     let mut again = Command::new(std::env::current_exe().unwrap());
     if rustix::process::geteuid().is_root() {
         // Where this program is, others may not be able to go.
