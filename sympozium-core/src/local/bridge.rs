@@ -4,21 +4,28 @@
 
 use super::{LocalAnswer, LocalApprover, LocalEvent, LocalEvents};
 use crate::ids::{PackName, RunUid};
-use crate::ipc::mailbox::{FolderWatch, Inbox, InboxConfig, Item, MailboxError, write_json};
+use crate::ipc::mailbox::{FolderWatch, Inbox, InboxConfig, Item, MailboxError, OpenFolder};
 use crate::ipc::{
     ApprovalDecision, ApprovalRequest, FileId, Folder, Layout, Receipt, ReceiptStatus, StatusUpdate,
     StreamChunk, approval_hash,
 };
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The largest request or piece of the stream, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 /// How many questions a person is asked at once.
 const MAX_QUESTIONS: usize = 32;
+/// How many bytes of questions may be open before the next one has to wait. In memory they can take many times as much.
+const MAX_OPEN: usize = 1 << 20;
+/// How many receipts and answers are written for one run: each costs a file that is never removed before the run's end.
+const MAX_WRITTEN: u32 = 10_000;
+/// How long the mailbox is emptied after the agent's end: something it left behind may go on filling it.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// A kind of request that needs a cluster.
 struct Letter {
@@ -58,9 +65,9 @@ pub(super) struct Bridge {
 struct Boxes {
     stream: Inbox<StreamChunk>,
     status: Inbox<StatusUpdate>,
-    messages: Inbox<Value>,
-    spawn: Inbox<Value>,
-    schedules: Inbox<Value>,
+    messages: Inbox<IgnoredAny>,
+    spawn: Inbox<IgnoredAny>,
+    schedules: Inbox<IgnoredAny>,
     questions: Inbox<ApprovalRequest>,
 }
 
@@ -68,61 +75,73 @@ struct Boxes {
 enum Found {
     Chunk(Item<StreamChunk>),
     Status(Item<StatusUpdate>),
-    Letter(&'static Letter, Item<Value>),
+    Letter(&'static Letter, Item<IgnoredAny>),
     Question(Item<ApprovalRequest>),
 }
 
 impl Bridge {
     /// Opens the mailbox; its folders have to be there. Whatever is written from now on is found.
     pub(super) fn open(self) -> Result<OpenBridge, MailboxError> {
-        let folders = [
-            Folder::Output,
-            Folder::Output,
-            Folder::Messages,
-            Folder::Spawn,
-            Folder::Schedules,
-            Folder::ApprovalsOut,
+        let open = |folder: Folder| OpenFolder::open(&self.layout.folder(&folder));
+        let output = open(Folder::Output)?;
+        let watched = [
+            output.clone(),
+            output.clone(),
+            open(Folder::Messages)?,
+            open(Folder::Spawn)?,
+            open(Folder::Schedules)?,
+            open(Folder::ApprovalsOut)?,
         ];
-        let folders = folders.map(|folder| self.layout.folder(&folder));
-        let [output, status, messages, spawn, schedules, questions] = FolderWatch::start_all(folders)?;
+        let [stream, status, messages, spawn, schedules, questions] = FolderWatch::start_all(watched)?;
+        let answers = |pack: &PackName| Ok((pack.clone(), open(Folder::ApprovalsOf(pack.clone()))?));
+        let outgoing = Outgoing {
+            receipts: open(Folder::Receipts)?,
+            answers: open(Folder::Approvals)?,
+            answers_of: self
+                .executors
+                .iter()
+                .map(answers)
+                .collect::<Result<_, MailboxError>>()?,
+            written: 0,
+        };
         let boxes = Boxes {
-            stream: inbox(output, "stream-")?,
+            stream: inbox(stream, "stream-")?,
             status: inbox(status, "status")?,
             messages: inbox(messages, MESSAGE.prefix)?,
             spawn: inbox(spawn, SPAWN.prefix)?,
             schedules: inbox(schedules, SCHEDULE.prefix)?,
             questions: inbox(questions, "request-")?,
         };
-        Ok(OpenBridge { bridge: self, boxes })
+        Ok(OpenBridge {
+            bridge: self,
+            boxes,
+            output,
+            outgoing,
+        })
     }
 
     fn tell(&self, event: LocalEvent) {
         self.events.on(self.run, event);
     }
+}
 
-    fn refuse(&self, letter: &Letter, item: Item<Value>) -> Result<(), MailboxError> {
-        let id = item
-            .name
-            .strip_prefix(letter.prefix)
-            .and_then(|rest| rest.strip_suffix(".json"));
-        let id = id.and_then(|id| FileId::new(id).ok());
-        let (what, detail) = (letter.what, letter.refusal.to_owned());
-        // Without a usable id nobody can look for the receipt either.
-        if let Some(id) = id {
-            let receipt = Receipt {
-                status: ReceiptStatus::Refused,
-                detail: detail.clone(),
-                id,
-            };
-            let name = format!("{}.json", receipt.id);
-            write_json(&self.layout.folder(&Folder::Receipts), &name, &receipt)?;
-        }
-        self.tell(LocalEvent::Refused { what, detail });
-        item.done()
+/// Where receipts and answers go.
+struct Outgoing {
+    receipts: OpenFolder,
+    answers: OpenFolder,
+    answers_of: Vec<(PackName, OpenFolder)>,
+    written: u32,
+}
+
+impl Outgoing {
+    fn receipt(&mut self, receipt: &Receipt) -> Result<(), MailboxError> {
+        let name = format!("{}.json", receipt.id);
+        self.written += 1;
+        self.receipts.write_json(&name, receipt)
     }
 
     /// Writes the answer for the executor first, so that it is there when the agent goes on.
-    fn hand_over(&self, request: &ApprovalRequest, answer: &LocalAnswer) -> Result<(), MailboxError> {
+    fn hand_over(&mut self, request: &ApprovalRequest, answer: &LocalAnswer) -> Result<(), MailboxError> {
         let decision = ApprovalDecision {
             id: request.id.clone(),
             answer: answer.answer,
@@ -130,18 +149,19 @@ impl Bridge {
             reason: answer.reason.clone(),
         };
         let name = format!("{}.json", request.id);
+        self.written += 1;
         let target = self
-            .executors
+            .answers_of
             .iter()
-            .find(|pack| Some(pack.as_str()) == request.target.as_deref());
-        if let Some(pack) = target {
-            write_json(
-                &self.layout.folder(&Folder::ApprovalsOf(pack.clone())),
-                &name,
-                &decision,
-            )?;
+            .find(|(pack, _)| Some(pack.as_str()) == request.target.as_deref());
+        if let Some((_, folder)) = target {
+            folder.write_json(&name, &decision)?;
         }
-        write_json(&self.layout.folder(&Folder::Approvals), &name, &decision)
+        self.answers.write_json(&name, &decision)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.written >= MAX_WRITTEN
     }
 }
 
@@ -157,34 +177,55 @@ fn inbox<T: DeserializeOwned>(watch: FolderWatch, prefix: &str) -> Result<Inbox<
 pub(super) struct OpenBridge {
     bridge: Bridge,
     boxes: Boxes,
+    output: OpenFolder,
+    outgoing: Outgoing,
 }
 
 type Asked = (Item<ApprovalRequest>, LocalAnswer);
 
+/// The questions that a person is thinking about.
+#[derive(Default)]
+struct Open {
+    questions: JoinSet<Asked>,
+    bytes: usize,
+}
+
+impl Open {
+    fn is_full(&self) -> bool {
+        self.questions.len() >= MAX_QUESTIONS || self.bytes >= MAX_OPEN
+    }
+}
+
 impl OpenBridge {
+    /// The folder of the result, as it was when the mailbox was opened.
+    pub(super) fn output(&self) -> OpenFolder {
+        self.output.clone()
+    }
+
     /// Serves until it is stopped, then takes what is still there. Questions that are open then stay unanswered.
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> Result<(), MailboxError> {
-        let mut questions: JoinSet<Asked> = JoinSet::new();
+        let mut open = Open::default();
         loop {
-            let may_ask = questions.len() < MAX_QUESTIONS;
+            let may_ask = !open.is_full();
             let found = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(asked) = questions.join_next() => {
+                Some(asked) = open.questions.join_next() => {
                     // A person's program that panicked has not answered; the question's time will run out.
-                    if let Ok(asked) = asked {
-                        self.answered(asked)?;
+                    if let Ok((item, answer)) = asked {
+                        open.bytes = open.bytes.saturating_sub(item.bytes.len());
+                        self.answered(item, &answer)?;
                     }
                     continue;
                 }
                 found = self.boxes.next(may_ask) => found,
             };
             match self.usable(found)? {
-                Some(Found::Question(item)) => self.ask(item, &mut questions)?,
+                Some(Found::Question(item)) => self.ask(item, &mut open)?,
                 Some(found) => self.take(found)?,
                 None => {}
             }
         }
-        questions.shutdown().await;
+        open.questions.shutdown().await;
         self.drain()
     }
 
@@ -200,7 +241,7 @@ impl OpenBridge {
         }
     }
 
-    fn take(&self, found: Found) -> Result<(), MailboxError> {
+    fn take(&mut self, found: Found) -> Result<(), MailboxError> {
         let bridge = &self.bridge;
         match found {
             Found::Chunk(item) => {
@@ -211,47 +252,80 @@ impl OpenBridge {
                 bridge.tell(LocalEvent::Status(item.value));
                 Ok(())
             }
-            Found::Letter(letter, item) => bridge.refuse(letter, item),
+            Found::Letter(letter, item) => self.refuse(letter, item),
             // The agent has ended: nobody waits for the answer.
             Found::Question(item) => item.done(),
         }
     }
 
-    fn ask(&self, item: Item<ApprovalRequest>, questions: &mut JoinSet<Asked>) -> Result<(), MailboxError> {
-        let bridge = &self.bridge;
+    fn refuse(&mut self, letter: &Letter, item: Item<IgnoredAny>) -> Result<(), MailboxError> {
+        if self.outgoing.is_exhausted() {
+            return self.reject(item, "there were too many requests before it");
+        }
+        let id = item
+            .name
+            .strip_prefix(letter.prefix)
+            .and_then(|rest| rest.strip_suffix(".json"));
+        let id = id.and_then(|id| FileId::new(id).ok());
+        let (what, detail) = (letter.what, letter.refusal.to_owned());
+        // Without a usable id nobody can look for the receipt either.
+        if let Some(id) = id {
+            self.outgoing.receipt(&Receipt {
+                status: ReceiptStatus::Refused,
+                detail: detail.clone(),
+                id,
+            })?;
+        }
+        self.bridge.tell(LocalEvent::Refused { what, detail });
+        item.done()
+    }
+
+    fn ask(&mut self, item: Item<ApprovalRequest>, open: &mut Open) -> Result<(), MailboxError> {
         if item.name != format!("request-{}.json", item.value.id) {
-            let reason = "it has another name than its id".to_owned();
-            bridge.tell(LocalEvent::Rejected {
-                name: item.name.clone(),
-                reason,
-            });
-            return item.done();
+            return self.reject(item, "it has another name than its id");
+        }
+        if self.outgoing.is_exhausted() {
+            return self.reject(item, "there were too many requests before it");
         }
         // A person must be shown the very bytes whose hash the executor will look for.
         if approval_hash(&item.value.arguments) != item.value.sha256 {
             let answer = LocalAnswer::denied("The hash is not that of the arguments.");
-            return self.answered((item, answer));
+            return self.answered(item, &answer);
         }
+        let bridge = &self.bridge;
         bridge.tell(LocalEvent::Asked(item.value.clone()));
         let (approver, run) = (Arc::clone(&bridge.approver), bridge.run);
-        questions.spawn(async move {
+        open.bytes += item.bytes.len();
+        open.questions.spawn(async move {
             let answer = approver.decide(run, &item.value).await;
             (item, answer)
         });
         Ok(())
     }
 
-    fn answered(&self, (item, answer): Asked) -> Result<(), MailboxError> {
-        self.bridge.hand_over(&item.value, &answer)?;
-        let request = item.value.clone();
+    fn answered(&mut self, item: Item<ApprovalRequest>, answer: &LocalAnswer) -> Result<(), MailboxError> {
+        self.outgoing.hand_over(&item.value, answer)?;
+        let (request, answer) = (item.value.clone(), answer.clone());
         self.bridge.tell(LocalEvent::Answered { request, answer });
         item.done()
     }
 
+    fn reject<T>(&self, item: Item<T>, reason: &str) -> Result<(), MailboxError> {
+        // Names are the agent's choice, and this one may be shown on a terminal.
+        let name = item.name.replace(char::is_control, "\u{fffd}");
+        let reason = reason.to_owned();
+        self.bridge.tell(LocalEvent::Rejected { name, reason });
+        item.done()
+    }
+
     fn drain(&mut self) -> Result<(), MailboxError> {
+        let until = Instant::now() + DRAIN;
         while let Some(found) = self.boxes.now().transpose() {
             if let Some(found) = self.usable(found)? {
                 self.take(found)?;
+            }
+            if Instant::now() >= until {
+                break;
             }
         }
         Ok(())

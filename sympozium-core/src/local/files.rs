@@ -1,6 +1,6 @@
 //! The files that a run is given before it starts, and the configuration of its processes.
 
-use super::place::{Place, make_private, write_private};
+use super::place::{Place, make_private, make_shared, write_shared};
 use super::tree::MARK;
 use super::{LocalProcess, LocalSettings, LocalWorkspace};
 use crate::ids::PackName;
@@ -32,17 +32,17 @@ impl Files<'_> {
 
     /// Writes the skills' documents and the memory, and makes the workspace.
     pub(super) fn write_given(&self, memory: Option<&str>) -> io::Result<()> {
-        make_private(&self.place.skills())?;
+        make_shared(&self.place.skills())?;
         for skill in &self.plan.skills {
             for document in &skill.documents {
                 let folder = self.place.skills().join(skill.pack.as_str());
                 // A name with a slash in it would be another folder's.
                 let name = document.name.replace('/', "-");
-                write_private(&folder.join(format!("{name}.md")), document.content.as_bytes())?;
+                write_shared(&folder.join(format!("{name}.md")), document.content.as_bytes())?;
             }
         }
         if let Some(memory) = memory {
-            write_private(&self.place.memory(), memory.as_bytes())?;
+            write_shared(&self.place.memory(), memory.as_bytes())?;
         }
         match &self.settings.workspace {
             LocalWorkspace::Private => make_private(&self.place.workspace()),
@@ -57,7 +57,7 @@ impl Files<'_> {
             make_private(&folder.join(name))?;
         }
         let path = folder.join("config.json");
-        write_private(&path, config)?;
+        write_shared(&path, config)?;
         Ok(path)
     }
 

@@ -15,6 +15,7 @@ mod fit;
 mod limits;
 mod place;
 mod process;
+mod result;
 #[cfg(target_os = "linux")]
 mod rlimits;
 #[cfg(target_os = "linux")]

@@ -84,18 +84,26 @@ pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Writes a file for its owner alone.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        make_private(folder)?;
+/// Makes a folder that a run's processes may read as another user, with those above it. The run's own folder, or the mount
+/// namespace, keeps everybody else away.
+pub(super) fn make_shared(dir: &Path) -> io::Result<()> {
+    if let Some(above) = dir.parent().filter(|above| !above.exists()) {
+        make_shared(above)?;
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, bytes)
+    match DirBuilder::new().mode(0o755).create(dir) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Whatever our umask is.
+        made => made.and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(0o755))),
+    }
+}
+
+/// Writes a file that a run's processes may read as another user; see [`make_shared`].
+pub(super) fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_shared(folder)?;
+    }
+    fs::write(path, bytes)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
 }
 
 /// What a sweep did.

@@ -6,11 +6,12 @@ use super::files::Files;
 use super::fit::executors;
 use super::place::Place;
 use super::process::{Ended, Launch, Process};
+use super::result::{RESULT, read_result};
 use super::{LocalEvent, LocalProcess, fit, tree};
 use crate::error::{BoxError, chain};
 use crate::ids::{PackName, RunUid};
-use crate::ipc::mailbox::{MailboxError, make_folders, read_whole};
-use crate::ipc::{AgentResult, Folder, Layout};
+use crate::ipc::AgentResult;
+use crate::ipc::mailbox::{OpenFolder, make_folders};
 use crate::run::{ExecError, RunPlan};
 use crate::skill::Sidecar;
 use std::sync::Arc;
@@ -23,8 +24,6 @@ use tokio_util::sync::CancellationToken;
 const TOOLBOX_GRACE: Duration = Duration::from_secs(3);
 /// How often an executor that ended by itself is started again.
 const RESTARTS: u32 = 3;
-/// The largest result that is read: an answer of 2 MiB, escaped.
-const MAX_RESULT: u64 = 8 << 20;
 
 /// How a run is ended from outside.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +38,6 @@ pub(super) struct Stops {
 pub(super) struct Started {
     shared: Arc<Shared>,
     run: RunUid,
-    layout: Layout,
     runner: Process,
     toolboxes: Toolboxes,
     bridge: OpenBridge,
@@ -98,7 +96,7 @@ pub(super) async fn start(
     make_folders(&layout, &packs).map_err(|error| failed("make the mailbox", run, error))?;
     let bridge = Bridge {
         run,
-        layout: layout.clone(),
+        layout,
         executors: packs,
         approver: Arc::clone(&shared.approver),
         events: Arc::clone(&shared.events),
@@ -113,7 +111,6 @@ pub(super) async fn start(
         Ok(runner) => Ok(Started {
             shared: Arc::clone(shared),
             run,
-            layout,
             runner,
             toolboxes,
             bridge,
@@ -211,6 +208,7 @@ impl Started {
     pub(super) async fn finish(mut self, stops: &Stops) -> End {
         let (run, shared) = (self.run, Arc::clone(&self.shared));
         let bridge_stops = CancellationToken::new();
+        let output = self.bridge.output();
         let bridge = self.bridge.serve(&bridge_stops);
         tokio::pin!(bridge);
         let (mut bridged, mut living) = (None, true);
@@ -250,7 +248,7 @@ impl Started {
         }
         End {
             exit_code: ended.exit_code,
-            result: read_result(&shared, run, &self.layout),
+            result: result_of(&shared, run, &output),
         }
     }
 
@@ -276,26 +274,12 @@ async fn end_runner(mut runner: Process, grace: Duration, stops: &Stops) -> Ende
 }
 
 /// The result that the agent left; told and left out when it can't be used.
-fn read_result(shared: &Shared, run: RunUid, layout: &Layout) -> Option<AgentResult> {
-    let path = layout.folder(&Folder::Output).join("result.json");
-    let reject = |reason: String| {
-        let name = "result.json".to_owned();
+fn result_of(shared: &Shared, run: RunUid, output: &OpenFolder) -> Option<AgentResult> {
+    read_result(output).unwrap_or_else(|reason| {
+        let name = RESULT.to_owned();
         shared.events.on(run, LocalEvent::Rejected { name, reason });
-    };
-    match read_whole(&path, MAX_RESULT) {
-        Ok(None) => None,
-        Ok(Some(bytes)) => serde_json::from_slice(&bytes)
-            .map_err(|error| reject(format!("it can't be understood: {error}")))
-            .ok(),
-        Err(MailboxError::Rejected { reason, .. }) => {
-            reject(reason);
-            None
-        }
-        Err(error) => {
-            reject(chain(&error));
-            None
-        }
-    }
+        None
+    })
 }
 
 /// Keeps one executor alive until it is to end.

@@ -99,6 +99,9 @@ async fn a_result_that_can_not_be_used_is_none_and_is_told() {
         "echo '{' | put output result.json",
         "ln -s /etc/passwd \"$ipc/output/result.json\"",
         "head -c 9000000 /dev/zero | put output result.json",
+        "truncate -s 8G \"$ipc/output/result.json\"",
+        "mkfifo \"$ipc/output/result.json\"",
+        "mkdir \"$ipc/output/result.json\"",
     ] {
         let bench = Bench::new(script);
         assert_eq!(bench.run(&run_plan("the task")).await, (0, None), "{script}");
@@ -106,6 +109,33 @@ async fn a_result_that_can_not_be_used_is_none_and_is_told() {
             |event: &LocalEvent| matches!(event, LocalEvent::Rejected { name, .. } if name == "result.json");
         assert!(bench.told.all().iter().any(rejected), "{script}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_an_agent_replaces_by_links_lead_the_host_nowhere() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = r#"{"status":"success","response":"the secret"}"#;
+    std::fs::write(outside.path().join("result.json"), secret).unwrap();
+    let script = format!(
+        r#"
+        outside={}
+        for folder in output messages receipts approvals; do
+            mv "$ipc/$folder" "$ipc/$folder-moved" && ln -s "$outside" "$ipc/$folder"
+        done
+        ln -s "$outside" "$ipc/messages-moved/rejected"
+        echo '{{' | put messages-moved send-1.json
+        echo '{{}}' | put messages-moved send-2.json
+        await receipts-moved/2.json > /dev/null
+        while [ -e "$ipc/messages-moved/send-1.json" ]; do sleep 0.01; done
+        printf '{{"status":"success","response":"ok"}}' > "$ipc/output-moved/result.json""#,
+        outside.path().display()
+    );
+    let bench = Bench::new(&script);
+    assert_eq!(bench.answer().await, "ok");
+    let left: Vec<_> = std::fs::read_dir(outside.path()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let read = std::fs::read_to_string(outside.path().join("result.json")).unwrap();
+    assert_eq!(read, secret);
 }
 
 #[derive(Default)]

@@ -48,7 +48,8 @@ async fn a_run_finds_its_folders_and_its_configuration_names_them() {
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
     let read = |path: &str| std::fs::read(dir.join(path)).unwrap();
-    assert_eq!(mode(&dir.join("runner/config.json")), 0o600);
+    // Within the private folder, the user of a sandbox may read it.
+    assert_eq!(mode(&dir.join("runner/config.json")), 0o644);
     let runner: RunnerConfig = serde_json::from_slice(&read("runner/config.json")).unwrap();
     assert_eq!(runner.workspace.dir, dir.join("workspace"));
     assert_eq!(read("memory/MEMORY.md"), b"## A\nb\n");

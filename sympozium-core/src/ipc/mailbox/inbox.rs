@@ -1,15 +1,17 @@
 //! Reading a folder's files, each once.
 
-use super::{FolderWatch, MailboxError};
-use rustix::fs::{Mode, OFlags};
+use super::scan::Scan;
+use super::set_aside::SetAside;
+use super::{FolderWatch, MailboxError, OpenFolder};
+use rustix::fs::Dir;
 use serde::de::DeserializeOwned;
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fs,
-    io::{self, Read},
+    collections::VecDeque,
+    ffi::{OsStr, OsString},
+    io,
     marker::PhantomData,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    os::unix::ffi::OsStrExt,
+    path::Path,
 };
 
 /// The largest file that is read, unless a reader says less. Results of commands are the largest: two outputs of 50 KiB
@@ -17,6 +19,10 @@ use std::{
 pub(super) const MAX_FILE: u64 = 4 << 20;
 /// A claimed file has this in front of its name.
 const CLAIMED: &str = ".claimed-";
+/// How many entries of a folder are searched for claims: a reader claims one file at a time.
+const MOST_SEARCHED: usize = 100_000;
+/// How many pieces of a folder [`Inbox::poll_now`] looks at: its caller waits meanwhile.
+const MOST_PIECES: usize = 100;
 
 /// What an inbox reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,19 +41,25 @@ impl InboxConfig {
             max_bytes: MAX_FILE,
         }
     }
+
+    fn is_ours(&self, name: &OsStr) -> bool {
+        let rest = name.as_bytes().strip_prefix(self.prefix.as_bytes());
+        rest.is_some_and(|rest| rest.ends_with(b".json"))
+    }
 }
 
-/// Which state of which file was delivered; a file that is replaced is delivered again.
-type Seen = (u64, i64, i64, u64);
-
 /// A folder's files, one after the other, oldest names first. Each state of a file is delivered once.
+///
+/// The folder is the one that was there when it was opened, and nobody who writes in it can lead the reader out of it,
+/// make it wait, or make it take more than a bounded amount of memory.
 #[derive(Debug)]
 pub struct Inbox<T> {
     watch: FolderWatch,
     config: InboxConfig,
-    ready: VecDeque<String>,
-    seen: BTreeMap<String, Seen>,
-    looked: bool,
+    ready: VecDeque<OsString>,
+    scan: Scan,
+    set_aside: SetAside,
+    gave_way: bool,
     of: PhantomData<fn() -> T>,
 }
 
@@ -60,32 +72,41 @@ pub struct Item<T> {
     pub value: T,
     /// The bytes that were read; `value` is what they say.
     pub bytes: Vec<u8>,
-    folder: PathBuf,
+    folder: OpenFolder,
     claimed: bool,
 }
 
 impl<T> Item<T> {
     /// Renames it, so that a reader that starts later knows that it was begun. Fails if somebody else was first.
     pub fn claim(mut self) -> Result<Self, MailboxError> {
-        let claimed = self.folder.join(format!("{CLAIMED}{}", self.name));
-        fs::rename(self.folder.join(&self.name), &claimed).map_err(MailboxError::io("claim", claimed))?;
+        let claimed = format!("{CLAIMED}{}", self.name);
+        let renamed = self
+            .folder
+            .rename(self.name.as_ref(), &self.folder, claimed.as_ref());
+        renamed.map_err(MailboxError::io("claim", self.folder.path().join(&self.name)))?;
         self.claimed = true;
         Ok(self)
     }
 
-    /// Removes the file: it was acted on. A file that is gone already is fine.
+    /// Removes the file: it was acted on. A file that is gone already is fine, and so is one that somebody has put a
+    /// folder in the place of: that is found as something new.
     pub fn done(self) -> Result<(), MailboxError> {
         let name = if self.claimed {
             format!("{CLAIMED}{}", self.name)
         } else {
             self.name
         };
-        let path = self.folder.join(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(MailboxError::io("remove", path)(error))
+        match self.folder.remove(name.as_ref()) {
+            Ok(()) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::IsADirectory
+                ) =>
+            {
+                Ok(())
             }
-            Ok(()) | Err(_) => Ok(()),
+            Err(error) => Err(MailboxError::io("remove", self.folder.path().join(name))(error)),
         }
     }
 }
@@ -102,12 +123,18 @@ impl<T: DeserializeOwned> Inbox<T> {
             watch,
             config,
             ready: VecDeque::new(),
-            seen: BTreeMap::new(),
-            looked: false,
+            scan: Scan::default(),
+            set_aside: SetAside::default(),
+            gave_way: false,
             of: PhantomData,
         };
         inbox.take_back_claims()?;
         Ok(inbox)
+    }
+
+    /// The folder, to write answers into the very one that is read.
+    pub fn folder(&self) -> &OpenFolder {
+        self.watch.folder()
     }
 
     /// The next file. A file that can't be used is set aside and told as an error; the next call goes on.
@@ -115,159 +142,103 @@ impl<T: DeserializeOwned> Inbox<T> {
     /// Safe to drop and call again.
     pub async fn next(&mut self) -> Result<Item<T>, MailboxError> {
         loop {
-            if let Some(name) = self.ready.pop_front() {
+            while let Some(name) = self.ready.pop_front() {
                 if let Some(item) = self.read(&name)? {
                     return Ok(item);
                 }
-            } else {
-                if self.looked {
-                    self.watch.changed().await;
-                }
-                self.look()?;
             }
+            // Whoever keeps the folder busy must not keep the caller from all else, such as being told to stop. Noted before,
+            // since a caller may drop this each time.
+            if !self.gave_way {
+                self.gave_way = true;
+                tokio::task::yield_now().await;
+            }
+            if !self.scan.is_under_way() {
+                self.watch.changed().await;
+            }
+            self.look()?;
         }
     }
 
     /// The next file that is there now; `None` when there is none.
     pub fn poll_now(&mut self) -> Result<Option<Item<T>>, MailboxError> {
-        if self.ready.is_empty() {
-            self.look()?;
-        }
-        while let Some(name) = self.ready.pop_front() {
-            if let Some(item) = self.read(&name)? {
-                return Ok(Some(item));
+        // A round that has begun may have missed what came since.
+        let enough = self.scan.rounds() + if self.scan.is_mid_round() { 2 } else { 1 };
+        for _ in 0..MOST_PIECES {
+            while let Some(name) = self.ready.pop_front() {
+                if let Some(item) = self.read(&name)? {
+                    return Ok(Some(item));
+                }
             }
+            if self.scan.rounds() >= enough && !self.scan.is_under_way() {
+                break;
+            }
+            self.look()?;
         }
         Ok(None)
     }
 
     fn take_back_claims(&self) -> Result<(), MailboxError> {
         let folder = self.watch.folder();
-        for entry in fs::read_dir(folder).map_err(MailboxError::io("read", folder))? {
-            let entry = entry.map_err(MailboxError::io("read", folder))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if let Some(original) = name.strip_prefix(CLAIMED).filter(|name| self.is_ours(name)) {
-                let path = folder.join(original);
-                fs::rename(entry.path(), &path).map_err(MailboxError::io("take back", path))?;
+        let failed = |error: rustix::io::Errno| MailboxError::io("read", folder.path())(error.into());
+        let mut dir = Dir::read_from(folder.fd()).map_err(failed)?;
+        for _ in 0..MOST_SEARCHED {
+            let Some(entry) = dir.read() else { break };
+            let entry = entry.map_err(failed)?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            let original = name.as_bytes().strip_prefix(CLAIMED.as_bytes());
+            let original = original.map(OsStr::from_bytes);
+            if let Some(original) = original.filter(|original| self.config.is_ours(original)) {
+                // Nobody but a reader makes such files, unless to be in the way.
+                let _ = folder.rename(name, folder, original);
             }
         }
         Ok(())
-    }
-
-    fn is_ours(&self, name: &str) -> bool {
-        name.strip_prefix(&self.config.prefix)
-            .and_then(|rest| rest.strip_suffix(".json"))
-            .is_some()
     }
 
     fn look(&mut self) -> Result<(), MailboxError> {
-        let folder = self.watch.folder();
-        let mut found = BTreeMap::new();
-        for entry in fs::read_dir(folder).map_err(MailboxError::io("read", folder))? {
-            let entry = entry.map_err(MailboxError::io("read", folder))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // A file that went away meanwhile was taken by somebody else.
-            if let (true, Ok(meta)) = (self.is_ours(&name), entry.path().symlink_metadata()) {
-                found.insert(name, (meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.size()));
-            }
-        }
-        self.ready = found
-            .iter()
-            .filter(|(name, state)| self.seen.get(*name) != Some(state))
-            .map(|(n, _)| n.clone())
-            .collect();
-        self.ready
-            .make_contiguous()
-            .sort_by(|a, b| natural(a).cmp(&natural(b)));
-        self.seen = found;
-        self.looked = true;
+        self.gave_way = false;
+        let mut found = self
+            .scan
+            .piece(self.watch.folder(), |name| self.config.is_ours(name))?;
+        found.sort_by(|a, b| natural(a).cmp(&natural(b)));
+        self.ready.extend(found);
         Ok(())
     }
 
-    fn read(&self, name: &str) -> Result<Option<Item<T>>, MailboxError> {
+    fn read(&mut self, name: &OsStr) -> Result<Option<Item<T>>, MailboxError> {
         let folder = self.watch.folder();
-        let bytes = match read_whole(&folder.join(name), self.config.max_bytes) {
+        let mut reject = |reason: &str| self.set_aside.put(folder, name, reason);
+        let Some(text) = name.to_str() else {
+            return Err(reject("its name is not UTF-8"));
+        };
+        let bytes = match folder.read(name, self.config.max_bytes) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(None),
-            Err(MailboxError::Rejected { reason, .. }) => return Err(set_aside(folder, name, reason)),
+            Err(MailboxError::Rejected { reason, .. }) => return Err(reject(&reason)),
             Err(error) => return Err(error),
         };
         match serde_json::from_slice(&bytes) {
             Ok(value) => Ok(Some(Item {
-                name: name.to_owned(),
+                name: text.to_owned(),
                 value,
                 bytes,
-                folder: folder.to_owned(),
+                folder: folder.clone(),
                 claimed: false,
             })),
-            Err(error) => Err(set_aside(
-                folder,
-                name,
-                format!("it can't be understood: {error}"),
-            )),
+            Err(error) => Err(reject(&format!("it can't be understood: {error}"))),
         }
     }
 }
 
 /// `stream-9.json` comes before `stream-10.json`.
-fn natural(name: &str) -> (usize, &str) {
+fn natural(name: &OsStr) -> (usize, &[u8]) {
+    let name = name.as_bytes();
     let digits = name
-        .bytes()
+        .iter()
         .rev()
         .skip_while(|b| !b.is_ascii_digit())
-        .take_while(u8::is_ascii_digit)
+        .take_while(|b| b.is_ascii_digit())
         .count();
     (if digits == 0 { 0 } else { name.len() }, name)
-}
-
-/// Reads a regular file of at most `max` bytes, without following a link or waiting for a pipe; `None` when there is no such
-/// file.
-pub fn read_whole(path: &Path, max: u64) -> Result<Option<Vec<u8>>, MailboxError> {
-    let rejected = |reason: &str| MailboxError::Rejected {
-        name: path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default(),
-        reason: reason.to_owned(),
-    };
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => fs::File::from(fd),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => {
-            return Err(rejected("it is not a regular file"));
-        }
-        Err(error) => return Err(MailboxError::io("open", path)(error.into())),
-    };
-    let meta = file.metadata().map_err(MailboxError::io("inspect", path))?;
-    if !meta.is_file() {
-        return Err(rejected("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(max + 1)
-        .read_to_end(&mut bytes)
-        .map_err(MailboxError::io("read", path))?;
-    if bytes.len() as u64 > max {
-        return Err(rejected(&format!("it is larger than {max} bytes")));
-    }
-    Ok(Some(bytes))
-}
-
-/// Moves a file to `rejected/`, with the reason beside it.
-fn set_aside(folder: &Path, name: &str, reason: String) -> MailboxError {
-    let rejected = folder.join("rejected");
-    let moved = fs::create_dir_all(&rejected)
-        .and_then(|()| fs::rename(folder.join(name), rejected.join(name)))
-        .and_then(|()| fs::write(rejected.join(format!("{name}.reason")), &reason));
-    match moved {
-        Ok(()) => MailboxError::Rejected {
-            name: name.to_owned(),
-            reason,
-        },
-        Err(source) => MailboxError::Io {
-            step: "set aside",
-            path: folder.join(name),
-            source,
-        },
-    }
 }

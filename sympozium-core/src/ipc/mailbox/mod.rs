@@ -2,14 +2,26 @@
 //!
 //! [`write_json`] writes; [`Inbox`] reads; [`wait_for`] waits for one file. Reading is event-driven: the kernel wakes
 //! the reader, which then looks at the folder. What was missed while nobody watched is found by that look.
+//!
+//! Whoever writes in a folder may be hostile to whoever reads it. So a folder is opened once ([`OpenFolder`]), all else is
+//! done beneath it without following a link, nothing is read that is not a regular file, and everything has a bound.
 
+mod folder;
 mod inbox;
+mod scan;
+mod set_aside;
 mod watch;
 mod write;
 
-pub use inbox::{Inbox, InboxConfig, Item, read_whole};
+// Pipes and devices are made in other ways elsewhere.
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod hostile_tests;
+
+pub use folder::{OpenFolder, read_whole};
+pub use inbox::{Inbox, InboxConfig, Item};
 pub use watch::{FolderWatch, wait_for};
-pub use write::{make_folders, write_bytes, write_json};
+pub use write::{make_folders, make_folders_for, write_bytes, write_json};
 
 use crate::error::{Classify, Retry};
 use std::{io, path::PathBuf};
@@ -47,7 +59,7 @@ pub enum MailboxError {
         #[source]
         source: serde_json::Error,
     },
-    /// A file is there, but not usable. It was set aside, with the reason beside it.
+    /// A file is there, but not usable. It was set aside, with the reason beside it, or removed.
     #[error("{name} was set aside: {reason}")]
     Rejected {
         /// The file.
