@@ -35,7 +35,7 @@ attacks! {
     a_mount_on_which_programs_run_as_their_owner: Untried, "awk '$6 !~ /nosuid/ && $5 != \"/\" { print ENVIRON[\"E\"], $0 }' /proc/self/mountinfo";
     a_mount_on_which_devices_work: Untried, "awk '$6 !~ /nodev/ && $5 !~ /^\\/dev/ && $5 != \"/\" { print ENVIRON[\"E\"], $0 }' /proc/self/mountinfo";
     a_change_of_an_owner: Escapes, "cd /tmp; f=own-$$; : > $f; chown 12345 $f 2>/dev/null && echo $E; rm -f $f";
-    a_lasting_right_of_a_file: Escapes, "cd /tmp; f=cap-$$; cp /bin/true $f; perl -e 'my $v = pack(\"V5\", 0x02000001, 0xffffffff, 0, 0, 0); print syscall(188, \"$ARGV[0]\\0\", \"security.capability\\0\", $v, 20, 0) == 0 ? \"$ENV{E}\\n\" : \"$!\\n\"' $f; rm -f $f";
+    a_lasting_right_of_a_file: Escapes, "cd /tmp; f=cap-$$; cp /bin/true $f; perl -e 'my ($p, $n) = (\"$ARGV[0]\\0\", \"security.capability\\0\"); my $v = pack(\"V5\", 0x02000001, 0xffffffff, 0, 0, 0); print syscall(188, $p, $n, $v, 20, 0) == 0 ? \"$ENV{E}\\n\" : \"$!\\n\"' $f; rm -f $f";
     a_file_by_its_handle: Escapes, "sc 304 -100 0 0";
     a_handle_of_a_file: Escapes, "sc 303 -100 / 0 0 0";
 }

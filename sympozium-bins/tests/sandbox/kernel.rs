@@ -19,7 +19,7 @@ attacks! {
     mount_by_the_program: Untried, "mkdir -p /tmp/m; mount -t tmpfs x /tmp/m 2>/dev/null && echo $E; mount -t proc x /tmp/m 2>/dev/null && echo $E";
     unmount_a_file_system: Escapes, "sc 166 /nonexistent 0";
     change_the_root: Escapes, "sc 161 /nonexistent";
-    change_the_root_by_the_program: Escapes, "chroot / /bin/true 2>/dev/null && echo $E";
+    change_the_root_by_the_program: Escapes, "/usr/sbin/chroot / /bin/true 2>/dev/null && echo $E";
     pivot_the_root: Escapes, "sc 155 /nonexistent /nonexistent";
     open_a_tree: Escapes, "sc 428 -100 /nonexistent 1";
     move_a_mount: Escapes, "sc 429 -1 x -1 x 0";
