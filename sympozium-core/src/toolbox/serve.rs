@@ -6,13 +6,15 @@ use super::results::Results;
 use super::spawner::{Spawner, SpawnerError};
 use crate::confine::FileRules;
 use crate::error::{Classify, Retry, chain};
-use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, write_json};
+use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, OpenFolder, read_whole};
 use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
 use crate::policy::ToolGate;
 use crate::skill::TypedTool;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt::Display,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest that a command may take, in seconds.
 const MAX_TIMEOUT: u32 = 120;
+/// The largest answer of a person that is read, in bytes.
+const MAX_APPROVAL: u64 = 1 << 20;
 /// How long a command may take when the request does not say, in seconds.
 const DEFAULT_TIMEOUT: u32 = 30;
 
@@ -110,7 +114,11 @@ impl Toolbox {
                 () = cancel.cancelled() => return Ok(()),
             };
             match item {
-                Ok(item) => self.handle(item, &mut results, (&spawner, &cancel)).await?,
+                Ok(item) => {
+                    let folder = inbox.folder().clone();
+                    self.handle(item, &folder, &mut results, (&spawner, &cancel))
+                        .await?;
+                }
                 // It was set aside, and whoever wrote it will see its time run out.
                 Err(MailboxError::Rejected { name, reason }) => {
                     tracing::warn!(name, reason, "request set aside");
@@ -123,6 +131,7 @@ impl Toolbox {
     async fn handle(
         &self,
         item: Item<ExecRequest>,
+        folder: &OpenFolder,
         results: &mut Results,
         with: (&Spawner, &CancellationToken),
     ) -> Result<(), MailboxError> {
@@ -130,7 +139,12 @@ impl Toolbox {
             tracing::warn!(name = item.name, id = %item.value.id, "request under another name than its id");
             return item.done();
         }
-        let item = item.claim()?;
+        let item = match item.claim() {
+            Ok(item) => item,
+            // Whoever asked has given up and taken the request back.
+            Err(MailboxError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
         let request = &item.value;
         let result = if let Some(known) = results.find(&request.id) {
             known.clone()
@@ -141,7 +155,7 @@ impl Toolbox {
             result
         };
         let name = format!("exec-result-{}.json", request.id);
-        write_json(&self.config.tools_dir, &name, &result)?;
+        folder.write_json(&name, &result)?;
         item.done()
     }
 
@@ -177,13 +191,10 @@ impl Toolbox {
 
     fn approval(&self, id: &FileId) -> Result<Option<ApprovalDecision>, String> {
         let path = self.config.approvals_dir.join(format!("{id}.json"));
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|e| format!("The approval is not readable: {e}.")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("The approval is not readable: {error}.")),
-        }
+        let unreadable = |error: &dyn Display| format!("The approval is not readable: {error}.");
+        let read = read_whole(&path, MAX_APPROVAL).map_err(|error| unreadable(&chain(&error)))?;
+        read.map(|bytes| serde_json::from_slice(&bytes).map_err(|error| unreadable(&error)))
+            .transpose()
     }
 
     /// The command line, and its timeout when the request does not say.

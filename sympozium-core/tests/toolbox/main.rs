@@ -292,6 +292,22 @@ async fn only_what_a_person_approved_is_executed() {
     let other = command("3", "touch three");
     bench.approve(&command("3", "touch something-else"), ApprovalAnswer::Approved);
     assert!(refused(bench.once(&other).await).contains("not what was asked"));
+    let large = command("5", "touch five");
+    bench.approve(&large, ApprovalAnswer::Approved);
+    let path = bench.config.approvals_dir.join("5.json");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(1 << 33)
+        .unwrap();
+    assert!(refused(bench.once(&large).await).contains("not readable"));
+    let linked = command("6", "touch six");
+    bench.approve(&linked, ApprovalAnswer::Approved);
+    let (path, real) = (bench.config.approvals_dir.join("6.json"), bench.at("real.json"));
+    fs::rename(&path, &real).unwrap();
+    std::os::unix::fs::symlink(&real, &path).unwrap();
+    assert!(refused(bench.once(&linked).await).contains("not readable"));
     let fine = command("4", "touch four");
     bench.approve(&fine, ApprovalAnswer::Approved);
     assert_eq!(bench.once(&fine).await.exit_code, 0);
