@@ -70,7 +70,6 @@ pub(crate) fn has_landlock(version: u32) -> bool {
 }
 
 #[test]
-#[ignore = "the other half of the other tests"]
 fn reports() {
     if task().is_some() {
         let rules = FileRules {

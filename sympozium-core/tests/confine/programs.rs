@@ -20,7 +20,6 @@ fn a_process_without_programs_starts_none_from_any_thread_and_goes_on() {
 }
 
 #[test]
-#[ignore = "the other half of the other tests"]
 fn gives_up() {
     if task().is_none() {
         return;

@@ -35,7 +35,7 @@ fn skipped(why: &str) {
     println!("skipped: {why}");
 }
 
-/// Executes an ignored test in process ids of its own, as the first of them or as a child of the first.
+/// Executes half a test in process ids of its own, as the first of them or as a child of the first.
 fn alone(test: &str, first: bool) {
     let unshare = |words: &[&str]| -> Output {
         let mut command = Command::new("unshare");
@@ -50,7 +50,7 @@ fn alone(test: &str, first: bool) {
     }
     let program = std::env::current_exe().unwrap();
     let program = program.to_str().unwrap();
-    let rest = [program, test, "--exact", "--ignored", "--nocapture"];
+    let rest = [program, test, "--exact", "--nocapture"];
     let shell = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
     let words = if first {
         rest.to_vec()
@@ -119,7 +119,6 @@ fn a_command_that_kills_all_it_can_does_not_end_its_executor() {
 }
 
 #[tokio::test]
-#[ignore = "the other half of another test"]
 async fn kills_all() {
     if !is_alone() {
         return;
@@ -144,7 +143,6 @@ fn what_a_command_leaves_in_whatever_session_ends_with_it() {
 }
 
 #[tokio::test]
-#[ignore = "the other half of another test"]
 async fn leaves() {
     if !is_alone() {
         return;
@@ -182,7 +180,6 @@ fn a_command_whose_time_is_up_ends_with_all_sessions_that_it_began() {
 }
 
 #[tokio::test]
-#[ignore = "the other half of another test"]
 async fn takes_too_long() {
     if !is_alone() {
         return;
