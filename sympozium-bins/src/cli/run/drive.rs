@@ -90,13 +90,7 @@ impl Driver {
     }
 
     fn end_unbegun(&self, run: RunUid, phase: &'static str, exit: Exit, error: String) -> Exit {
-        let ended = Ended {
-            phase,
-            result: None,
-            error: Some(error),
-            cost_micro_usd: None,
-            exit_code: exit.code(),
-        };
+        let ended = Ended::unbegun(phase, exit, error);
         self.teller.tell(run, &Event::Result(Box::new(ended)));
         exit
     }

@@ -1,6 +1,6 @@
 //! From flags and files to runs that could begin: everything that can be wrong is found before anything is made.
 
-use super::args::{Isolation, RunArgs};
+use super::args::RunArgs;
 use crate::cli::choice::{Choice, Documents};
 use crate::cli::config::Config;
 use crate::cli::failure::Failure;
@@ -22,7 +22,6 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Reads all files, makes all plans and all providers.
     pub(super) fn read(args: &RunArgs, config: &Config) -> Result<Self, Failure> {
-        check_isolation(args.sandbox)?;
         if args.task.is_none() && args.files.is_empty() {
             return Err(Failure::input(
                 "What is to be done? Give a TASK, or files with an AgentRun by -f.",
@@ -57,15 +56,6 @@ impl Prepared {
             providers.add(&planned.plan, &choice, &objects, config)?;
         }
         Ok(Self { planned, providers })
-    }
-}
-
-fn check_isolation(isolation: Isolation) -> Result<(), Failure> {
-    match isolation {
-        Isolation::Auto | Isolation::None => Ok(()),
-        Isolation::Full => Err(Failure::input(
-            "This version can't isolate runs yet; --sandbox none runs without isolation.",
-        )),
     }
 }
 
