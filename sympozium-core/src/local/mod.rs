@@ -11,7 +11,9 @@ mod executor;
 mod files;
 mod fit;
 mod limits;
+mod no_walls;
 mod place;
+mod probe;
 mod process;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
@@ -19,12 +21,16 @@ mod seams;
 mod settings;
 mod supervise;
 mod tree;
+mod walls;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
 pub use limits::LocalLimits;
+pub use no_walls::NoWalls;
 pub use place::Swept;
+pub use probe::probe;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };
 pub use settings::{LocalIsolation, LocalProgram, LocalPrograms, LocalSettings, LocalWorkspace};
+pub use walls::Walls;
