@@ -291,6 +291,8 @@ fn of_executor(error: &ExecError) -> Failure {
     let message = format!("{}.", chain(error));
     match error {
         ExecError::Unsupported { .. } => Failure::input(message),
+        // It says by itself, in sentences, what is missing and what to do.
+        ExecError::NoSandbox { source } => Failure::input(source.to_string()),
         ExecError::Failed { .. } | ExecError::NotFound(_) => Failure::failed(message),
         // Errors that come later are failures until somebody says otherwise.
         _ => Failure::failed(message),

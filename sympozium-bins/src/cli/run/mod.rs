@@ -64,7 +64,7 @@ pub(super) fn command(args: &RunArgs, config: &Config) -> Result<Exit, Failure> 
         Ok(walls) => walls,
         Err(failure) => return refuse(args, config, &prepared, &settings, failure),
     };
-    let ready = Ready::new(prepared, settings, walls.as_ref());
+    let ready = Ready::new(prepared, settings, walls);
     block_on(async {
         sweep(&ready.settings);
         let store = stores::open(config).await?;
@@ -118,11 +118,15 @@ async fn run_all(
     let recorder = Arc::new(Recorder::start(store.clone()));
     let teller = Arc::new(Teller::new(Arc::clone(&display), Arc::clone(&recorder)));
     let memories = Arc::new(stores::memories(config)?);
+    let mut executor = LocalExecutor::new(ready.settings, gateway.clone())
+        .approver(Arc::new(Approver::new(args.approve, Arc::clone(&display))))
+        .events(teller.clone())
+        .memories(memories.clone());
+    if let Some(walls) = ready.walls {
+        executor = executor.walls(walls);
+    }
     let driver = Driver {
-        executor: LocalExecutor::new(ready.settings, gateway.clone())
-            .approver(Arc::new(Approver::new(args.approve, Arc::clone(&display))))
-            .events(teller.clone())
-            .memories(memories.clone()),
+        executor,
         gateway: Arc::clone(&gateway),
         teller,
         memories,
@@ -155,18 +159,21 @@ struct Ready {
     /// The providers that serve them.
     providers: ByRun,
     settings: LocalSettings,
+    /// What keeps them apart from the machine.
+    walls: Option<Walls>,
 }
 
 impl Ready {
-    fn new(prepared: Prepared, settings: LocalSettings, walls: Option<&Walls>) -> Self {
+    fn new(prepared: Prepared, settings: LocalSettings, walls: Option<Walls>) -> Self {
         let runs = prepared.planned.into_iter().map(|planned| {
-            let beginning = beginning(&planned, &settings, walls);
+            let beginning = beginning(&planned, &settings, walls.as_ref());
             (planned, beginning)
         });
         Self {
             runs: runs.collect(),
             providers: prepared.providers,
             settings,
+            walls,
         }
     }
 }
