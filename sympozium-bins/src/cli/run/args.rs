@@ -38,7 +38,7 @@ pub(in crate::cli) struct RunArgs {
     /// How agent and commands are kept apart from this machine
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub(super) sandbox: Isolation,
-    /// The most that a run may use of this machine, such as memory=2G or processes=100; may be repeated
+    /// The most that a run may use of this machine, such as memory=2Gi or processes=100; may be repeated
     #[arg(long = "limit", value_name = "NAME=AMOUNT")]
     pub(super) limits: Vec<String>,
     /// What becomes of tool calls for which a policy wants a person to agree

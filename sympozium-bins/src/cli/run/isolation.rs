@@ -22,7 +22,7 @@ pub(super) fn wanted(mode: Isolation, limits: &[String]) -> Result<(LocalIsolati
     for limit in limits {
         let Some((name, amount)) = limit.split_once('=') else {
             return Err(Failure::input(format!(
-                "--limit {limit:?} is not of the form NAME=AMOUNT, such as memory=2G; the names are {}.",
+                "--limit {limit:?} is not of the form NAME=AMOUNT, such as memory=2Gi; the names are {}.",
                 names()
             )));
         };
@@ -30,14 +30,14 @@ pub(super) fn wanted(mode: Isolation, limits: &[String]) -> Result<(LocalIsolati
             return Err(Failure::input(format!("--limit {name} is given twice.")));
         }
         all.set(name, amount)
-            .map_err(|error| Failure::input(format!("--limit {limit}: {error}.")))?;
+            .map_err(|error| Failure::input(format!("--limit {limit:?}: {error}.")))?;
         given.push(name);
     }
     Ok((isolation, all))
 }
 
 fn names() -> String {
-    LocalLimits::names().join(", ")
+    LocalLimits::names().collect::<Vec<_>>().join(", ")
 }
 
 /// The walls that this machine can put around runs; nothing when none are wished.

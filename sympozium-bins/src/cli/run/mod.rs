@@ -34,11 +34,11 @@ use super::config::Config;
 use super::failure::{Exit, Failure};
 use super::planning::Planned;
 use super::providers::ByRun;
-use super::{INTERNAL, RUNNER, SANDBOX, TOOLBOX, block_on, providers, stores};
+use super::{INTERNAL, RUNNER, SANDBOX, TOOLBOX, block_on, stores};
 use approve::Approver;
+use args::Format;
 use display::Display;
 use drive::Driver;
-use args::Format;
 use event::{Beginning, Ended, Event};
 use gateway::LocalGateway;
 use prepare::Prepared;
@@ -50,6 +50,7 @@ use sympozium_core::local::{LocalExecutor, LocalProgram, LocalPrograms, LocalSet
 use sympozium_core::run::RunPhase;
 use sympozium_core::store::sql::SqlStore;
 use sympozium_core::toolbox::keep_memory_private;
+use sympozium_llm::gateway::PriceTable;
 use teller::Teller;
 
 /// Folders of programs, when the environment names none.
@@ -104,16 +105,10 @@ fn keep_key_private() {
     }
 }
 
-async fn run_all(
-    args: &RunArgs,
-    config: &Config,
-    ready: Ready,
-    store: &SqlStore,
-) -> Result<Exit, Failure> {
+async fn run_all(args: &RunArgs, config: &Config, ready: Ready, store: &SqlStore) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen()?;
-    let prices = providers::prices(args.model.prices.as_deref())?;
-    let has_prices = !prices.0.is_empty();
-    let gateway = Arc::new(LocalGateway::new(ready.providers, store, prices)?);
+    let has_prices = !ready.prices.0.is_empty();
+    let gateway = Arc::new(LocalGateway::new(ready.providers, store, ready.prices)?);
     let display = Arc::new(Display::new(args.output, config.look));
     let recorder = Arc::new(Recorder::start(store.clone()));
     let teller = Arc::new(Teller::new(Arc::clone(&display), Arc::clone(&recorder)));
@@ -158,6 +153,7 @@ struct Ready {
     runs: Vec<(Planned, Beginning)>,
     /// The providers that serve them.
     providers: ByRun,
+    prices: PriceTable,
     settings: LocalSettings,
     /// What keeps them apart from the machine.
     walls: Option<Walls>,
@@ -172,6 +168,7 @@ impl Ready {
         Self {
             runs: runs.collect(),
             providers: prepared.providers,
+            prices: prepared.prices,
             settings,
             walls,
         }

@@ -6,10 +6,11 @@ use crate::cli::config::Config;
 use crate::cli::failure::Failure;
 use crate::cli::objects::{Given, Objects, skill_packs};
 use crate::cli::planning::{Planned, Sources, Wishes, plans};
-use crate::cli::providers::ByRun;
+use crate::cli::providers::{ByRun, prices};
 use sympozium_core::ids::RunUid;
 use sympozium_core::local::{LocalSettings, LocalWorkspace};
 use sympozium_k8s::crd::v1alpha1::SympoziumPolicy;
+use sympozium_llm::gateway::PriceTable;
 
 /// Runs, and the providers that serve them.
 pub(super) struct Prepared {
@@ -17,6 +18,8 @@ pub(super) struct Prepared {
     pub(super) planned: Vec<Planned>,
     /// One per run.
     pub(super) providers: ByRun,
+    /// What models cost.
+    pub(super) prices: PriceTable,
 }
 
 impl Prepared {
@@ -55,7 +58,11 @@ impl Prepared {
         for planned in &planned {
             providers.add(&planned.plan, &choice, &objects, config)?;
         }
-        Ok(Self { planned, providers })
+        Ok(Self {
+            planned,
+            providers,
+            prices: prices(args.model.prices.as_deref())?,
+        })
     }
 }
 
