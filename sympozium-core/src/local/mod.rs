@@ -7,6 +7,8 @@
 //! Entry type: [`LocalExecutor`]. It needs a [`RunGateway`]; a [`LocalApprover`] and [`LocalEvents`] are optional.
 
 mod bridge;
+#[cfg(target_os = "linux")]
+pub mod cgroup;
 mod executor;
 mod files;
 mod fit;
@@ -15,6 +17,8 @@ mod no_walls;
 mod place;
 mod probe;
 mod process;
+#[cfg(target_os = "linux")]
+mod rlimits;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 mod seams;
@@ -25,10 +29,12 @@ mod walls;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
-pub use limits::LocalLimits;
+pub use limits::{Counts, LimitError, LocalLimits, sentence as limits_sentence};
 pub use no_walls::NoWalls;
 pub use place::Swept;
 pub use probe::probe;
+#[cfg(target_os = "linux")]
+pub use rlimits::process_limits;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };
