@@ -14,8 +14,7 @@ const LOOKS: [(&str, &str); 2] = [
     (
         "auto",
         "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; \
-         find / -xdev -type f -size -1M -exec cat {} + 2>/dev/null; \
-         find /dev /etc /ipc /memory /run /skills /state /tmp /workspace -type f -exec cat {} + 2>/dev/null",
+         find /etc /ipc /memory /run/sympozium /skills /state /tmp /workspace -type f -size -1M -exec cat {} + 2>/dev/null",
     ),
     (
         "none",
