@@ -1,5 +1,6 @@
 //! A key appears nowhere: not in outputs, not in the database, not in a run's folder, not in the agent's reach.
 
+use crate::machine::can_isolate;
 use crate::place::{Ended, Place, files};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,14 +8,30 @@ use std::thread;
 
 const CANARY: &str = "sk-canary-7f3a9c";
 
+/// Where a command looks for the key: everywhere in its sandbox; around its folder without one, because whoever is not
+/// isolated finds the environment that the test was given.
+const LOOKS: [(&str, &str); 2] = [
+    (
+        "auto",
+        "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline; \
+         find /etc /ipc /memory /run/sympozium /skills /state /tmp /workspace -type f -size -1M -exec cat {} + 2>/dev/null",
+    ),
+    (
+        "none",
+        "env; cat /proc/self/environ /proc/$PPID/environ; cat ../../runner/* ../../*/* 2>/dev/null; \
+         find .. ../.. -type f -exec cat {} + 2>/dev/null",
+    ),
+];
+
 /// A provider that wants the key and answers twice: with a command that looks for it everywhere, then with words.
-fn provider() -> (String, thread::JoinHandle<Vec<String>>) {
+fn provider(mode: &str) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let look = "env; cat /proc/self/environ /proc/$PPID/environ; cat ../../runner/* ../../*/* 2>/dev/null; \
-                find .. ../.. -type f -exec cat {} + 2>/dev/null";
+    let look = LOOKS
+        .iter()
+        .find_map(|(name, look)| (*name == mode).then_some(look));
     let call = serde_json::json!({"choices": [{"index": 0, "finish_reason": "tool_calls", "delta": {"role": "assistant", "tool_calls": [
-        {"index": 0, "id": "c1", "type": "function", "function": {"name": "execute_command", "arguments": serde_json::json!({"command": look}).to_string()}}
+        {"index": 0, "id": "c1", "type": "function", "function": {"name": "execute_command", "arguments": serde_json::json!({"command": look.unwrap()}).to_string()}}
     ]}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}});
     let words = serde_json::json!({"choices": [{"index": 0, "finish_reason": "stop", "delta": {"role": "assistant", "content": "Looked."}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1}});
@@ -52,11 +69,20 @@ fn serve(stream: &TcpStream, answer: &serde_json::Value) -> String {
     head
 }
 
-fn check(place: &Place, configure: impl Fn(&mut assert_cmd::Command, &str)) {
-    let (url, served) = provider();
+/// Holds without a sandbox, and in one where this machine has it.
+fn check(configure: impl Fn(&Place, &mut assert_cmd::Command, &str)) {
+    check_in("none", &configure);
+    if can_isolate() {
+        check_in("auto", &configure);
+    }
+}
+
+fn check_in(mode: &str, configure: impl Fn(&Place, &mut assert_cmd::Command, &str)) {
+    let place = Place::new();
+    let (url, served) = provider(mode);
     let mut command = place.command();
-    command.args(["run", "--log", "trace", "-o", "jsonl"]);
-    configure(&mut command, &url);
+    command.args(["run", "--log", "trace", "-o", "jsonl", "--sandbox", mode]);
+    configure(&place, &mut command, &url);
     let ended = Ended::of(command.output().unwrap());
     ended.check(0);
     for head in served.join().unwrap() {
@@ -80,8 +106,7 @@ fn check(place: &Place, configure: impl Fn(&mut assert_cmd::Command, &str)) {
 
 #[test]
 fn a_key_of_the_environment_is_found_nowhere() {
-    let place = Place::new();
-    check(&place, |command, url| {
+    check(|_, command, url| {
         command.env("OPENAI_API_KEY", CANARY).args([
             "--provider",
             "openai",
@@ -97,8 +122,7 @@ fn a_key_of_the_environment_is_found_nowhere() {
 #[test]
 fn a_key_for_a_server_of_ones_own_comes_from_the_environment_too() {
     for provider in ["custom", "openai-compatible"] {
-        let place = Place::new();
-        check(&place, |command, url| {
+        check(|_, command, url| {
             let flags = ["--provider", provider, "--model", "m", "--base-url", url, "Look."];
             command.env("API_KEY", CANARY).args(flags);
         });
@@ -107,8 +131,7 @@ fn a_key_for_a_server_of_ones_own_comes_from_the_environment_too() {
 
 #[test]
 fn a_key_of_a_secret_is_found_nowhere() {
-    let place = Place::new();
-    check(&place, |command, url| {
+    check(|place, command, url| {
         let file = place.file(
             "key.yaml",
             &format!(

@@ -6,13 +6,18 @@
     clippy::indexing_slicing,
     reason = "a test may panic, in its helpers too"
 )]
+#![expect(clippy::print_stdout, reason = "a test that can't run here says so")]
 
 mod canary;
 mod first_run;
 mod gateway;
 mod interrupts;
+mod isolation;
+mod limits;
+mod machine;
 mod outputs;
 mod place;
+mod refusal;
 mod sessions_and_memory;
 mod terminal;
 mod without_runs;

@@ -1,5 +1,6 @@
 //! A place of its own for each test: data folder, home, files, and a command that knows nothing else.
 
+use crate::machine::default_mode;
 use assert_cmd::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -75,13 +76,35 @@ impl Place {
         Ended::of(self.command().args(args).output().unwrap())
     }
 
-    /// Plays a script with a task.
+    /// Plays a script with a task, in a sandbox where this machine allows one.
     pub(crate) fn play(&self, script: &str, more: &[&str]) -> Ended {
+        self.play_in(default_mode(), script, more)
+    }
+
+    /// Plays a script with a task, with `--sandbox MODE`.
+    pub(crate) fn play_in(&self, isolation: &str, script: &str, more: &[&str]) -> Ended {
         let script = self.file("script.yaml", script);
-        let mut args = vec!["run", "--script", script.to_str().unwrap()];
+        let mut args = vec![
+            "run",
+            "--sandbox",
+            isolation,
+            "--script",
+            script.to_str().unwrap(),
+        ];
         args.extend(more);
         args.push("Do it.");
         self.run(&args)
+    }
+
+    /// Runs of this place that have left something.
+    pub(crate) fn runs_left(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.data().join("runs")) else {
+            return Vec::new();
+        };
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect()
     }
 }
 

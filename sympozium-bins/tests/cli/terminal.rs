@@ -1,5 +1,6 @@
 //! On a terminal: streamed text, colour, the spinner, the question, Ctrl-C.
 
+use crate::machine::default_mode;
 use crate::place::{DEADLINE, Place};
 use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
@@ -26,8 +27,7 @@ fn start(place: &Place, script: &str, more: &[&str], environment: &[(&str, &str)
     command
         .env("TERM", "xterm-256color")
         .envs(environment.iter().copied())
-        .arg("run")
-        .arg("--script")
+        .args(["run", "--sandbox", default_mode(), "--script"])
         .arg(script)
         .args(more)
         .arg("Do it.");
@@ -65,7 +65,12 @@ fn text_streams_with_coloured_lines_and_a_spinner() {
     let place = Place::new();
     let slow = WRITES.replace("  - text: 'It", "  - delay: 1s\n    text: 'It");
     let mut session = start(&place, &slow, &[], &[]);
-    session.expect("not isolated").unwrap();
+    let first = if default_mode() == "none" {
+        "not isolated"
+    } else {
+        "Isolated"
+    };
+    session.expect(first).unwrap();
     session.expect("I write.").unwrap();
     session.expect("\u{1b}[32m✓ write_file").unwrap();
     session.expect("thinking").unwrap();

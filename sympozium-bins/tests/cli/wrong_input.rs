@@ -1,5 +1,6 @@
 //! Wrong input: one clear sentence, the right exit code, nothing lost.
 
+use crate::machine::default_mode;
 use crate::place::{Ended, Place};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -64,7 +65,7 @@ fn everything_wrong_gets_one_sentence_and_its_exit_code() {
             2,
             &["OPENAI_API_KEY", "Ollama", "--provider scripted --script FILE"],
         ),
-        ("run --sandbox full t", none, 2, &["can't isolate runs yet"]),
+        ("run --sandbox half t", none, 2, &["--sandbox", "half", "full"]),
         (
             "run --provider nonsense --model m t",
             none,
@@ -164,7 +165,7 @@ fn everything_wrong_gets_one_sentence_and_its_exit_code() {
             &["no .md file"],
         ),
         (
-            "run --script script.yaml --skill skill.yaml t",
+            "run --sandbox none --script script.yaml --skill skill.yaml t",
             none,
             2,
             &["no-such-program-here"],
@@ -340,6 +341,8 @@ fn a_provider_that_does_not_answer_is_a_failure_that_names_it() {
     let url = format!("http://127.0.0.1:{port}/v1");
     let ended = place.run(&[
         "run",
+        "--sandbox",
+        default_mode(),
         "--provider",
         "custom",
         "--base-url",
@@ -375,6 +378,8 @@ fn a_data_folder_that_can_not_be_used_is_named() {
     let data = file.join("below");
     let ended = place.run(&[
         "run",
+        "--sandbox",
+        "none",
         "--script",
         script.to_str().unwrap(),
         "--data-dir",

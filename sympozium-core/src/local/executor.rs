@@ -3,7 +3,7 @@
 use super::fit;
 use super::place::{self, Place, Swept};
 use super::supervise::{End, Started, Stops, start};
-use super::{LocalApprover, LocalEvents, LocalSettings, NobodyAnswers, RunGateway};
+use super::{LocalApprover, LocalEvents, LocalSettings, NobodyAnswers, RunGateway, Walls};
 use crate::ids::RunUid;
 use crate::memory::MemoryStore;
 use crate::run::{ExecError, Observed, RunExecutor, RunPlan};
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) approver: Arc<dyn LocalApprover>,
     pub(super) events: Arc<dyn LocalEvents>,
     memories: Option<Arc<dyn MemoryStore>>,
+    /// What keeps runs apart, once it is known.
+    pub(super) walls: Mutex<Option<Walls>>,
     runs: Mutex<HashMap<RunUid, Arc<LocalRun>>>,
     /// Counts changes of any run, so that waiting for one needs no list of waiters.
     changes: watch::Sender<u64>,
@@ -100,6 +102,7 @@ impl LocalExecutor {
                 approver: Arc::new(NobodyAnswers),
                 events: Arc::new(()),
                 memories: None,
+                walls: Mutex::default(),
                 runs: Mutex::default(),
                 changes: watch::Sender::new(0),
             }),
@@ -123,6 +126,12 @@ impl LocalExecutor {
     #[must_use]
     pub fn memories(self, memories: Arc<dyn MemoryStore>) -> Self {
         self.with(|shared| shared.memories = Some(memories))
+    }
+
+    /// Trusts that this is what [`probe`](super::probe) has found for the same settings; otherwise the first run looks.
+    #[must_use]
+    pub fn walls(self, walls: Walls) -> Self {
+        self.with(|shared| shared.walls = Mutex::new(Some(walls)))
     }
 
     /// Nothing is shared yet while an executor is put together.

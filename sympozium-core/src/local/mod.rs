@@ -13,7 +13,9 @@ mod executor;
 mod files;
 mod fit;
 mod limits;
+mod no_walls;
 mod place;
+mod probe;
 mod process;
 mod result;
 #[cfg(target_os = "linux")]
@@ -24,14 +26,18 @@ mod seams;
 mod settings;
 mod supervise;
 mod tree;
+mod walls;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
 pub use limits::{Counts, LimitError, LocalLimits, sentence as limits_sentence};
+pub use no_walls::NoWalls;
 pub use place::Swept;
+pub use probe::probe;
 #[cfg(target_os = "linux")]
 pub use rlimits::process_limits;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };
 pub use settings::{LocalIsolation, LocalProgram, LocalPrograms, LocalSettings, LocalWorkspace};
+pub use walls::Walls;

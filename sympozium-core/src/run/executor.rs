@@ -121,6 +121,13 @@ pub enum ExecError {
         /// What and why.
         detail: String,
     },
+    /// Nothing can keep the run apart from this machine, as it was asked to.
+    #[error("no sandbox can be made for this run")]
+    NoSandbox {
+        /// What is missing, and what to do about it.
+        #[source]
+        source: BoxError,
+    },
     /// A step failed.
     #[error("{step}")]
     Failed {
@@ -138,7 +145,7 @@ pub enum ExecError {
 impl Classify for ExecError {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unsupported { .. } | Self::NotFound(_) => Retry::Never,
+            Self::Unsupported { .. } | Self::NoSandbox { .. } | Self::NotFound(_) => Retry::Never,
             Self::Failed { .. } => Retry::Backoff,
         }
     }
@@ -146,6 +153,7 @@ impl Classify for ExecError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "unsupported",
+            Self::NoSandbox { .. } => "no-sandbox",
             Self::Failed { .. } => "failed",
             Self::NotFound(_) => "not-found",
         }

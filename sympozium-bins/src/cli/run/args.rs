@@ -38,6 +38,9 @@ pub(in crate::cli) struct RunArgs {
     /// How agent and commands are kept apart from this machine
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub(super) sandbox: Isolation,
+    /// The most that a run may use of this machine, such as memory=2Gi or processes=100; may be repeated
+    #[arg(long = "limit", value_name = "NAME=AMOUNT")]
+    pub(super) limits: Vec<String>,
     /// What becomes of tool calls for which a policy wants a person to agree
     #[arg(long, value_enum, default_value_t, value_name = "ANSWER")]
     pub(super) approve: Approve,
@@ -49,12 +52,12 @@ pub(in crate::cli) struct RunArgs {
 /// How agent and commands are kept apart from the machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Isolation {
-    /// As well as this version can: not at all, which every run says first
+    /// As `full`; a run that can't have it is refused
     #[default]
     Auto,
-    /// By namespaces, Landlock and seccomp; refused, because this version can't
+    /// In sandboxes without a network, by namespaces, Landlock and seccomp. Linux only
     Full,
-    /// Not at all
+    /// Not at all: they can do whatever you can do, and every run says so first
     None,
 }
 

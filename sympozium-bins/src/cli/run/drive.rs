@@ -90,13 +90,7 @@ impl Driver {
     }
 
     fn end_unbegun(&self, run: RunUid, phase: &'static str, exit: Exit, error: String) -> Exit {
-        let ended = Ended {
-            phase,
-            result: None,
-            error: Some(error),
-            cost_micro_usd: None,
-            exit_code: exit.code(),
-        };
+        let ended = Ended::unbegun(phase, exit, error);
         self.teller.tell(run, &Event::Result(Box::new(ended)));
         exit
     }
@@ -297,6 +291,8 @@ fn of_executor(error: &ExecError) -> Failure {
     let message = format!("{}.", chain(error));
     match error {
         ExecError::Unsupported { .. } => Failure::input(message),
+        // It says by itself, in sentences, what is missing and what to do.
+        ExecError::NoSandbox { source } => Failure::input(source.to_string()),
         ExecError::Failed { .. } | ExecError::NotFound(_) => Failure::failed(message),
         // Errors that come later are failures until somebody says otherwise.
         _ => Failure::failed(message),

@@ -1,5 +1,6 @@
 //! What is told of a run, in the form in which `-o jsonl` prints it. Pure.
 
+use crate::cli::failure::Exit;
 use serde::Serialize;
 use serde_json::Value;
 use sympozium_core::ids::RunUid;
@@ -69,8 +70,11 @@ pub(super) struct Beginning {
     pub(super) policies: Vec<String>,
     /// Nobody gave a policy; the built-in one allows everything.
     pub(super) default_policy: bool,
-    /// How it is kept apart from this machine: `none`.
+    /// How it is kept apart from this machine: `full` or `none`.
     pub(super) isolation: &'static str,
+    /// With `full`, which walls and limits hold, in one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) isolation_detail: Option<String>,
     /// What of it does not hold here, and what else people should know.
     pub(super) notes: Vec<String>,
     /// What the policies say about it.
@@ -151,6 +155,19 @@ pub(super) struct Ended {
     pub(super) cost_micro_usd: Option<u64>,
     /// The exit code that it stands for.
     pub(super) exit_code: u8,
+}
+
+impl Ended {
+    /// The end of a run that never began.
+    pub(super) const fn unbegun(phase: &'static str, exit: Exit, error: String) -> Self {
+        Self {
+            phase,
+            result: None,
+            error: Some(error),
+            cost_micro_usd: None,
+            exit_code: exit.code(),
+        }
+    }
 }
 
 /// An event with its run, as one line of `-o jsonl`.

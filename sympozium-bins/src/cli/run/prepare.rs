@@ -1,15 +1,16 @@
 //! From flags and files to runs that could begin: everything that can be wrong is found before anything is made.
 
-use super::args::{Isolation, RunArgs};
+use super::args::RunArgs;
 use crate::cli::choice::{Choice, Documents};
 use crate::cli::config::Config;
 use crate::cli::failure::Failure;
 use crate::cli::objects::{Given, Objects, skill_packs};
 use crate::cli::planning::{Planned, Sources, Wishes, plans};
-use crate::cli::providers::ByRun;
+use crate::cli::providers::{ByRun, prices};
 use sympozium_core::ids::RunUid;
 use sympozium_core::local::{LocalSettings, LocalWorkspace};
 use sympozium_k8s::crd::v1alpha1::SympoziumPolicy;
+use sympozium_llm::gateway::PriceTable;
 
 /// Runs, and the providers that serve them.
 pub(super) struct Prepared {
@@ -17,12 +18,13 @@ pub(super) struct Prepared {
     pub(super) planned: Vec<Planned>,
     /// One per run.
     pub(super) providers: ByRun,
+    /// What models cost.
+    pub(super) prices: PriceTable,
 }
 
 impl Prepared {
     /// Reads all files, makes all plans and all providers.
     pub(super) fn read(args: &RunArgs, config: &Config) -> Result<Self, Failure> {
-        check_isolation(args.sandbox)?;
         if args.task.is_none() && args.files.is_empty() {
             return Err(Failure::input(
                 "What is to be done? Give a TASK, or files with an AgentRun by -f.",
@@ -56,16 +58,11 @@ impl Prepared {
         for planned in &planned {
             providers.add(&planned.plan, &choice, &objects, config)?;
         }
-        Ok(Self { planned, providers })
-    }
-}
-
-fn check_isolation(isolation: Isolation) -> Result<(), Failure> {
-    match isolation {
-        Isolation::Auto | Isolation::None => Ok(()),
-        Isolation::Full => Err(Failure::input(
-            "This version can't isolate runs yet; --sandbox none runs without isolation.",
-        )),
+        Ok(Self {
+            planned,
+            providers,
+            prices: prices(args.model.prices.as_deref())?,
+        })
     }
 }
 

@@ -76,7 +76,7 @@ fn entry(event: &Event) -> Option<(AuditKind, Value)> {
             AuditKind::RunStarted,
             json!({
                 "name": run.run.name, "instance": run.instance, "provider": run.provider, "model": run.model,
-                "policies": run.policies, "isolation": run.isolation,
+                "policies": run.policies, "isolation": run.isolation, "isolationDetail": run.isolation_detail,
             }),
         )),
         Event::ToolResult(answer) => Some((

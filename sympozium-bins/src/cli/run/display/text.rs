@@ -90,11 +90,12 @@ impl TextView {
     fn begin(&mut self, beginning: &Beginning) -> Vec<Piece> {
         self.streamed.clear();
         self.calls.clear();
-        let mut pieces: Vec<_> = beginning
-            .notes
-            .iter()
-            .map(|note| self.line(Paint::Warn, &format!("! {}", one_line(note, 500))))
+        let walls = beginning.isolation_detail.iter();
+        let mut pieces: Vec<_> = walls
+            .map(|detail| self.line(Paint::Dim, &one_line(detail, 500)))
             .collect();
+        let notes = beginning.notes.iter();
+        pieces.extend(notes.map(|note| self.line(Paint::Warn, &format!("! {}", one_line(note, 500)))));
         let policies = if beginning.default_policy {
             format!(
                 "{} (built in; it allows everything)",

@@ -21,6 +21,7 @@ fn beginning() -> Event {
         policies: vec!["local-default".to_owned()],
         default_policy: true,
         isolation: "none",
+        isolation_detail: None,
         notes: vec!["The run is not isolated.".to_owned()],
         verdicts: Vec::new(),
     }))
@@ -114,6 +115,29 @@ fn on_a_terminal_text_streams_between_tool_lines() {
 #[test]
 fn piped_only_the_answer_goes_to_standard_output() {
     insta::assert_snapshot!(written(PIPED, &a_run()));
+}
+
+#[test]
+fn the_first_line_of_a_sandboxed_run_says_which_walls_and_limits_hold() {
+    let Event::Run(run) = beginning() else {
+        panic!("it is no beginning");
+    };
+    let isolated = Event::Run(Box::new(Beginning {
+        isolation: "full",
+        isolation_detail: Some("Isolated: no network,\nno home.".to_owned()),
+        notes: vec!["There is no --workspace.".to_owned()],
+        ..*run
+    }));
+    let shown = written(PIPED, &[isolated]);
+    let lines: Vec<_> = shown.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "Line(\"Isolated: no network, no home.\")",
+            "Line(\"! There is no --workspace.\")"
+        ],
+        "{shown}"
+    );
 }
 
 #[test]
