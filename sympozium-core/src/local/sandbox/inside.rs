@@ -8,11 +8,14 @@ use super::outcome::{During, Holds, SetupError, Step, TryOutcome};
 use super::plan::{INSIDE_ID, Identity, SandboxPlan};
 use super::root::Root;
 use super::sys;
+use crate::confine::{self, ConfineError};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Access, Mode};
 use rustix::io::Errno;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
+use std::error::Error;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -77,12 +80,12 @@ fn give_up(plan: &SandboxPlan, launcher: &OwnedFd) -> Result<Holds, SetupError> 
     identity::limit(&plan.limits)?;
     rustix::process::chdir(&plan.dir).with(Step::Program, &plan.dir)?;
     identity::give_up_capabilities()?;
-    rustix::thread::set_no_new_privs(true).during(Step::Identity)?;
-    let landlock = restrict_files(plan)?;
+    confine::no_new_privileges().map_err(|error| refused(Step::Identity, &error))?;
+    let landlock = confine::restrict_files(&plan.files).map_err(|error| refused(Step::Files, &error))?;
     sys::reset_signals();
     set_parent_process_death_signal(Some(Signal::KILL)).during(Step::Process)?;
     launcher_lives(launcher).during(Step::Process)?;
-    restrict_syscalls(plan)?;
+    confine::restrict_syscalls(&plan.syscalls).map_err(|error| refused(Step::Syscalls, &error))?;
     Ok(Holds { landlock })
 }
 
@@ -99,12 +102,24 @@ fn launcher_lives(launcher: &OwnedFd) -> Result<(), Errno> {
     }
 }
 
-fn restrict_files(_plan: &SandboxPlan) -> Result<Option<u32>, SetupError> {
-    Ok(None)
-}
-
-fn restrict_syscalls(_plan: &SandboxPlan) -> Result<(), SetupError> {
-    Ok(())
+/// The system's reason is somewhere below what `confine` says about it.
+fn refused(step: Step, error: &ConfineError) -> SetupError {
+    let path = match error {
+        ConfineError::Path { path, .. } => Some(path.clone()),
+        ConfineError::Privileges(_)
+        | ConfineError::Landlock { .. }
+        | ConfineError::Filter { .. }
+        | ConfineError::Unsupported { .. } => None,
+    };
+    let causes = std::iter::successors(error.source(), |cause| Error::source(*cause));
+    let errno = causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())
+        .next();
+    SetupError {
+        step,
+        path,
+        errno: errno.unwrap_or(libc::ENOSYS),
+    }
 }
 
 fn can_start(plan: &SandboxPlan) -> Result<(), SetupError> {

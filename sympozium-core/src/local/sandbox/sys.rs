@@ -135,10 +135,14 @@ pub(super) fn next_signal(file: impl AsFd) -> Option<c_int> {
 /// Lets every signal through, each with its usual effect: a program must not inherit what its starter ignores.
 pub(super) fn reset_signals() {
     let none = signal_set(&[]);
-    // SAFETY: SIG_DFL is a valid disposition for every signal (those that can't be changed are refused), the set is initialised.
+    // The kernel's `struct sigaction` with every field zero: the default effect, no flags, no mask.
+    let default = [0_u64; 4];
+    // SAFETY: the array is as large as the kernel's structure, whose mask has 8 bytes, and outlives the calls; signals that can't be
+    // changed are refused. By the bare call, as the C library refuses those that it keeps for itself. The set is initialised.
     unsafe {
         for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
+            let no_old = std::ptr::null_mut::<u64>();
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), no_old, 8_usize);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
     }
