@@ -22,14 +22,15 @@ mod stop;
 #[cfg(feature = "toolbox")]
 pub mod toolbox;
 
-use std::ffi::OsString;
-use std::process::ExitCode;
+#[cfg(any(feature = "runner", feature = "toolbox"))]
+use std::{ffi::OsString, process::ExitCode};
 
 /// The exit code for a wrong command line or configuration.
+#[cfg(any(feature = "runner", feature = "toolbox", not(target_os = "linux")))]
 const BAD_INPUT: u8 = 2;
 
-#[cfg(any(feature = "runner", feature = "toolbox"))]
 /// Runs a program of a run: reads its configuration, then works until its end or until it is asked to stop.
+#[cfg(any(feature = "runner", feature = "toolbox"))]
 fn start<C, W, F>(name: &str, arguments: impl Iterator<Item = OsString>, work: W) -> ExitCode
 where
     C: serde::de::DeserializeOwned,

@@ -177,7 +177,8 @@ fn arguments_and_plans_that_are_none_are_refused_in_one_sentence() {
         (&["--hold", "--config", nonsense.to_str().unwrap()], "is not one"),
     ];
     for (arguments, words) in rows {
-        let output = output(command(Who::Root, launcher()).args(arguments));
+        let launcher = launcher();
+        let output = output(command(Who::Root, &*launcher).args(arguments));
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(125), "{said}");
         assert!(said.contains(words) && said.lines().count() == 1, "{said}");

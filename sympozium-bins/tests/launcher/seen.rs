@@ -125,11 +125,12 @@ fn the_environment_and_the_open_files_of_the_starter_stay_outside() {
         let plan = plan(who, "env | grep -v ^PWD=; echo $(ls /proc/self/fd); umask");
         std::fs::write(&file, serde_json::to_vec(&plan).unwrap()).unwrap();
         let script = "umask 077; exec 7</proc/self/status 9</proc; exec \"$0\" --config \"$1\"";
+        let launcher = launcher();
         let mut shell = command(who, "/bin/sh");
         shell
             .env("SECRET", "key")
             .args(["-c", script])
-            .arg(launcher())
+            .arg(&*launcher)
             .arg(&file);
         let seen = text(&output(&mut shell).stdout);
         // The fourth is the folder that is listed.

@@ -1,12 +1,13 @@
 //! Starts launchers, and looks at what they started.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use sympozium_core::confine::{FileRules, SyscallProfile, SyscallRules};
 use sympozium_core::local::sandbox::{
@@ -55,26 +56,36 @@ pub(crate) fn open_folder() -> TempDir {
     folder
 }
 
-/// The launcher, where an ordinary user can start it.
-pub(crate) fn launcher() -> &'static Path {
-    static COPY: OnceLock<PathBuf> = OnceLock::new();
-    COPY.get_or_init(|| {
-        let original = Path::new(env!("CARGO_BIN_EXE_sympozium-sandbox"));
-        if !root_here() {
-            return original.to_owned();
-        }
-        let shared =
-            std::env::temp_dir().join(format!("launcher-{}", rustix::process::getpid().as_raw_nonzero()));
-        std::fs::create_dir_all(&shared).unwrap();
-        std::fs::set_permissions(&shared, PermissionsExt::from_mode(0o755)).unwrap();
-        let copy = shared.join("sympozium-sandbox");
-        std::fs::copy(original, &copy).unwrap();
-        copy
+/// The launcher, where an ordinary user can start it. It goes away with its last user.
+pub(crate) struct Launcher {
+    file: PathBuf,
+    _folder: TempDir,
+}
+
+impl AsRef<OsStr> for Launcher {
+    fn as_ref(&self) -> &OsStr {
+        self.file.as_os_str()
+    }
+}
+
+pub(crate) fn launcher() -> Arc<Launcher> {
+    static COPY: Mutex<Weak<Launcher>> = Mutex::new(Weak::new());
+    let mut copy = COPY.lock().unwrap();
+    copy.upgrade().unwrap_or_else(|| {
+        let folder = open_folder();
+        let file = folder.path().join("sympozium-sandbox");
+        std::fs::copy(env!("CARGO_BIN_EXE_sympozium-sandbox"), &file).unwrap();
+        let made = Arc::new(Launcher {
+            file,
+            _folder: folder,
+        });
+        *copy = Arc::downgrade(&made);
+        made
     })
 }
 
 /// A command that this person starts.
-pub(crate) fn command(who: Who, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn command(who: Who, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     if who == Who::User && root_here() {
         command.uid(USER).gid(USER);
@@ -159,6 +170,7 @@ pub(crate) struct Started {
     pub(crate) stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
     _plan: TempDir,
+    _launcher: Arc<Launcher>,
 }
 
 impl Started {
@@ -166,7 +178,8 @@ impl Started {
         let folder = open_folder();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_vec(plan).unwrap()).unwrap();
-        let mut child = command(who, launcher())
+        let launcher = launcher();
+        let mut child = command(who, &*launcher)
             .args(arguments)
             .arg("--config")
             .arg(&file)
@@ -177,6 +190,7 @@ impl Started {
             stdout: BufReader::new(child.stdout.take().unwrap()),
             child,
             _plan: folder,
+            _launcher: launcher,
         }
     }
 
@@ -240,7 +254,8 @@ pub(crate) fn run(who: Who, plan: &SandboxPlan) -> Output {
     let folder = open_folder();
     let file = folder.path().join("plan.json");
     std::fs::write(&file, serde_json::to_vec(plan).unwrap()).unwrap();
-    output(command(who, launcher()).arg("--config").arg(&file))
+    let launcher = launcher();
+    output(command(who, &*launcher).arg("--config").arg(&file))
 }
 
 pub(crate) fn output(command: &mut Command) -> Output {
@@ -265,7 +280,8 @@ pub(crate) fn attempt(who: Who, plan: &SandboxPlan) -> TryOutcome {
     let folder = open_folder();
     let file = folder.path().join("plan.json");
     std::fs::write(&file, serde_json::to_vec(plan).unwrap()).unwrap();
-    let output = output(command(who, launcher()).args(["--try", "--config"]).arg(&file));
+    let launcher = launcher();
+    let output = output(command(who, &*launcher).args(["--try", "--config"]).arg(&file));
     assert!(output.status.success(), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

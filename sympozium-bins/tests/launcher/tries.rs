@@ -9,7 +9,8 @@ fn a_plan_that_works_is_tried_without_starting_its_program() {
         let folder = open_folder();
         let file = folder.path().join("plan.json");
         std::fs::write(&file, serde_json::to_vec(&plan(who, "echo started")).unwrap()).unwrap();
-        let output = output(command(who, launcher()).args(["--try", "--config"]).arg(&file));
+        let launcher = launcher();
+        let output = output(command(who, &*launcher).args(["--try", "--config"]).arg(&file));
         let said = text(&output.stdout);
         assert!(
             said.starts_with("{\"ok\":{\"landlock\":") && said.lines().count() == 1,
@@ -44,7 +45,8 @@ fn where_user_namespaces_are_forbidden_that_is_what_is_said() {
     let script = "echo 0 > /proc/sys/user/max_user_namespaces || exit 9; exec \"$0\" --try --config \"$1\"";
     let mut outer = command(Who::User, "unshare");
     outer.args(["--user", "--map-current-user", "--keep-caps", "sh", "-c", script]);
-    let output = output(outer.arg(launcher()).arg(&file));
+    let launcher = launcher();
+    let output = output(outer.arg(&*launcher).arg(&file));
     if !output.status.success() {
         println!(
             "skipped: no namespace without namespaces here: {}",

@@ -111,10 +111,8 @@ fn refused(step: Step, error: &ConfineError) -> SetupError {
         | ConfineError::Filter { .. }
         | ConfineError::Unsupported { .. } => None,
     };
-    let causes = std::iter::successors(error.source(), |cause| Error::source(*cause));
-    let errno = causes
-        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error())
-        .next();
+    let mut causes = std::iter::successors(error.source(), |cause| Error::source(*cause));
+    let errno = causes.find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
     SetupError {
         step,
         path,
