@@ -9,6 +9,11 @@
 //!   skills/<pack>/<n>.md   memory/MEMORY.md
 //!   workspace/             when it is the run's own
 //!   runner/, exec/<pack>/  config.json, log, home/, tmp/, state/, work/ of each process
+//!
+//! With isolation:
+//!   ipc/ state/ workspace/ empty; what is in them exists in the mount namespace of the run's holder alone
+//!   holder.json            the holder's plan
+//!   runner/, exec/<pack>/  config.json, sandbox.json, log
 //! ```
 
 use super::LocalProcess;
@@ -49,6 +54,19 @@ impl Place {
         self.dir.join("ipc")
     }
 
+    /// The directory by a path without links, for other mount namespaces, where a link might lead elsewhere.
+    pub(super) fn real(&self) -> io::Result<PathBuf> {
+        fs::canonicalize(&self.dir)
+    }
+
+    pub(super) fn holder_plan(&self) -> PathBuf {
+        self.dir.join("holder.json")
+    }
+
+    pub(super) fn state(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
     pub(super) fn socket(&self) -> PathBuf {
         self.dir.join("gateway.sock")
     }
@@ -84,17 +102,37 @@ pub(super) fn make_private(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
+/// Makes a folder that everybody may list who reaches it, as the processes in a sandbox do.
+pub(super) fn make_shown(dir: &Path) -> io::Result<()> {
+    make_private(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))
+}
+
+/// Writes a file that everybody may read who reaches its folder, as the processes in a sandbox do.
+pub(super) fn write_shown(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_shown(folder)?;
+    }
+    write(path, bytes, 0o644)
+}
+
 /// Writes a file for its owner alone.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         make_private(folder)?;
     }
+    write(path, bytes, 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
+        .mode(mode)
         .open(path)?;
+    // Whoever started us may have asked for narrower permissions of new files.
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     io::Write::write_all(&mut file, bytes)
 }
 

@@ -1,0 +1,229 @@
+//! The walls of one run: its holder, its cgroup, and what all its sandboxes have in common.
+
+use super::executor::Shared;
+use super::files::{Files, sees_workspace};
+use super::holder::{Holder, HolderError};
+use super::machine::Machine;
+use super::place::{Place, make_private, write_private};
+use super::process::Launch;
+use super::sandbox::{Folder, HolderPlan, Identity};
+use super::tree::MARK;
+use super::view::{self, Enclosure, View};
+use super::{LocalLimits, LocalProcess, LocalSettings, LocalWorkspace, NoWalls, Walls};
+use crate::error::{BoxError, chain};
+use crate::ids::{PackName, RunUid};
+use crate::run::ExecError;
+use crate::skill::Sidecar;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+/// The most that a run's mailbox holds.
+const MAILBOX: (u64, u64) = (64 << 20, 20_000);
+/// The most that the processes of a run keep for a restart.
+const STATE: (u64, u64) = (64 << 20, 20_000);
+/// The most files and folders in a private workspace.
+const WORKSPACE_FILES: u64 = 100_000;
+/// Where the users begin who are nobody but a run. Far above those of people, services and containers.
+const FIRST_USER: u32 = 0x7A00_0000;
+
+/// A run's walls, standing.
+#[derive(Debug)]
+pub(super) struct Walled {
+    pub(super) holder: Holder,
+    pub(super) enclosure: Enclosure,
+}
+
+/// Who the processes of a run of root are: nobody else on this machine, as far as 24 bits of chance go.
+fn identity(run: RunUid, root: bool) -> Identity {
+    let [.., a, b, c] = *run.0.as_bytes();
+    if root {
+        let id = FIRST_USER | u32::from_be_bytes([0, a, b, c]);
+        Identity::Other { id }
+    } else {
+        Identity::Own
+    }
+}
+
+/// What a run's holder mounts, below the run's folder.
+fn folders(place: &Path, workspace: &LocalWorkspace, limits: &LocalLimits) -> Vec<Folder> {
+    let folder = |name: &str, (bytes, files): (u64, u64)| Folder {
+        at: place.join(name),
+        bytes,
+        files,
+    };
+    let mut all = vec![folder("ipc", MAILBOX), folder("state", STATE)];
+    if *workspace == LocalWorkspace::Private {
+        all.push(folder("workspace", (limits.workspace, WORKSPACE_FILES)));
+    }
+    all
+}
+
+fn failed(step: &str, run: RunUid, source: impl Into<BoxError>) -> ExecError {
+    ExecError::Failed {
+        step: format!("{step} of run {run}"),
+        source: source.into(),
+    }
+}
+
+/// A workspace that was given, without links in its path; refused when it shows other runs, or is one.
+fn workspace(settings: &LocalSettings) -> Result<LocalWorkspace, ExecError> {
+    let LocalWorkspace::Given { dir, read_only } = &settings.workspace else {
+        return Ok(LocalWorkspace::Private);
+    };
+    let refuse = |detail: String| ExecError::Unsupported { detail };
+    let real = fs::canonicalize(dir)
+        .map_err(|error| refuse(format!("the workspace {} can't be used: {error}", dir.display())))?;
+    if !real.is_dir() {
+        return Err(refuse(format!("the workspace {} is not a folder", dir.display())));
+    }
+    let root = fs::canonicalize(&settings.root).unwrap_or_else(|_| settings.root.clone());
+    if root.starts_with(&real) || real.starts_with(&root) {
+        return Err(refuse(format!(
+            "the workspace {} and the folder of all runs {} are one within the other, so that agents would see each other's \
+             files; choose another workspace, or another folder for runs",
+            dir.display(),
+            settings.root.display()
+        )));
+    }
+    Ok(LocalWorkspace::Given {
+        dir: real,
+        read_only: *read_only,
+    })
+}
+
+impl Walled {
+    /// Starts the holder of a run's private file systems.
+    pub(super) async fn raise(
+        shared: &Shared,
+        run: RunUid,
+        place: &Place,
+        walls: &Walls,
+        packs: &[PackName],
+    ) -> Result<Self, ExecError> {
+        let settings = &shared.settings;
+        let workspace = workspace(settings)?;
+        let real = place
+            .real()
+            .map_err(|error| failed("find the folder", run, error))?;
+        let identity = identity(run, walls.root);
+        let plan = HolderPlan {
+            identity,
+            cgroups: Vec::new(),
+            folders: folders(&real, &workspace, &settings.limits),
+        };
+        let file = write_plan(place, &plan).map_err(|error| failed("plan the holder", run, error))?;
+        let holder = Holder::start(&settings.programs.sandbox, &file, run)
+            .await
+            .map_err(|error| no_holder(run, error))?;
+        let enclosure = Enclosure {
+            holder: holder.id(),
+            identity,
+            cgroups: Vec::new(),
+            process_limits: Vec::new(),
+            memory_is_counted: false,
+            machine: Machine::look(),
+            place: real,
+            workspace_owner: owner(&workspace, identity),
+            workspace,
+        };
+        let walled = Self { holder, enclosure };
+        if let Err(error) = walled.make_state(packs) {
+            walled.take_down().await;
+            return Err(failed("make the folders", run, error));
+        }
+        Ok(walled)
+    }
+
+    /// Makes the folder of each process's state, which only that process sees.
+    fn make_state(&self, packs: &[PackName]) -> io::Result<()> {
+        let toolboxes = packs.iter().cloned().map(LocalProcess::Toolbox);
+        for process in std::iter::once(LocalProcess::Runner).chain(toolboxes) {
+            let folder = view::state_of(&self.enclosure.place, &process);
+            let folder = self.enclosure.held(&folder);
+            make_private(&folder)?;
+            self.enclosure.give(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the holder, and whatever is left of the run. Returns what went wrong.
+    pub(super) async fn take_down(self) -> Option<String> {
+        self.holder.end().await;
+        None
+    }
+}
+
+/// Whose a given workspace is on the disk, when the run's processes are somebody else.
+fn owner(workspace: &LocalWorkspace, identity: Identity) -> Option<(u32, u32)> {
+    match (workspace, identity) {
+        (LocalWorkspace::Given { dir, .. }, Identity::Other { .. }) => {
+            let meta = fs::metadata(dir).ok()?;
+            Some((meta.uid(), meta.gid()))
+        }
+        (LocalWorkspace::Private, _) | (_, Identity::Own) => None,
+    }
+}
+
+fn write_plan(place: &Place, plan: &HolderPlan) -> io::Result<PathBuf> {
+    for folder in &plan.folders {
+        make_private(&folder.at)?;
+    }
+    let file = place.holder_plan();
+    write_private(&file, &serde_json::to_vec(plan)?)?;
+    Ok(file)
+}
+
+fn no_holder(run: RunUid, error: HolderError) -> ExecError {
+    failed("start the holder", run, error)
+}
+
+impl Enclosure {
+    /// Makes a file or folder of ours belong to the run's processes, where they are somebody else.
+    pub(super) fn give(&self, path: &Path) -> io::Result<()> {
+        match self.identity {
+            Identity::Own => Ok(()),
+            Identity::Other { id } => chown(path, Some(id), Some(id)),
+        }
+    }
+}
+
+/// How one process of a run is started in its sandbox: by a launcher, with a plan in a file.
+pub(super) fn launch(
+    files: &Files<'_>,
+    enclosure: &Enclosure,
+    process: &LocalProcess,
+    sidecar: Option<&Sidecar>,
+    launch: Launch,
+    packs: &[PackName],
+) -> io::Result<Launch> {
+    let settings = files.settings;
+    let program = fs::canonicalize(&launch.program.program)?;
+    let args = launch.program.args.iter().map(|arg| {
+        let arg = arg.clone().into_string();
+        arg.map_err(|arg| io::Error::other(format!("its argument {} is not text", arg.display())))
+    });
+    let view = View {
+        enclosure,
+        process,
+        packs,
+        limits: &settings.limits,
+        sees_workspace: sees_workspace(sidecar),
+        program: &program,
+        args: args.collect::<Result<_, _>>()?,
+        env: launch.env,
+        config: &fs::canonicalize(&launch.config)?,
+        socket: &enclosure.place.join("gateway.sock"),
+    };
+    let plan = launch.dir.join("sandbox.json");
+    write_private(&plan, &serde_json::to_vec(&view.plan())?)?;
+    Ok(Launch {
+        program: settings.programs.sandbox.clone(),
+        config: plan,
+        boxed: true,
+        env: BTreeMap::from([(MARK.to_owned(), files.plan.run.uid.to_string())]),
+        dir: launch.dir,
+    })
+}
