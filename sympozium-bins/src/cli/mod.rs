@@ -63,7 +63,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Plays a part of a run: `run` starts this very program as `sympozium internal runner|toolbox`. No person calls these, so
+/// Plays a part of a run: `run` starts this very program as `sympozium internal runner|toolbox|sandbox`. No person calls these, so
 /// neither help nor completions know them; and they have nothing but their own arguments, so that no environment decides
 /// what they do.
 fn part(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
@@ -73,6 +73,7 @@ fn part(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     match arguments.next().as_deref().and_then(OsStr::to_str) {
         Some(RUNNER) => Some(entry::runner::with_arguments(arguments)),
         Some(TOOLBOX) => Some(entry::toolbox::with_arguments(arguments)),
+        Some(SANDBOX) => Some(entry::sandbox::with_arguments(arguments)),
         Some(_) | None => None,
     }
 }

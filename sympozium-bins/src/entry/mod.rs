@@ -1,4 +1,5 @@
-//! The small programs of a run: the agent's ([`runner`]) and the executors' ([`toolbox`]).
+//! The small programs of a run: the agent's ([`runner`]), the executors' ([`toolbox`]), and the launcher of
+//! their sandboxes ([`sandbox`]), which has a command line of its own.
 //!
 //! Each is a function, so that the `sympozium` command can start itself in their place. They take their configuration
 //! from a file (`--config`), never from the environment: an agent must not be able to change what its own programs do.
@@ -10,9 +11,13 @@
 //!
 //! SIGTERM and SIGINT ask to end. What is told on standard error is for people.
 
+#[cfg(any(feature = "runner", feature = "toolbox"))]
 mod arguments;
 #[cfg(feature = "runner")]
 pub mod runner;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+#[cfg(any(feature = "runner", feature = "toolbox"))]
 mod stop;
 #[cfg(feature = "toolbox")]
 pub mod toolbox;
@@ -23,6 +28,7 @@ use std::process::ExitCode;
 /// The exit code for a wrong command line or configuration.
 const BAD_INPUT: u8 = 2;
 
+#[cfg(any(feature = "runner", feature = "toolbox"))]
 /// Runs a program of a run: reads its configuration, then works until its end or until it is asked to stop.
 fn start<C, W, F>(name: &str, arguments: impl Iterator<Item = OsString>, work: W) -> ExitCode
 where

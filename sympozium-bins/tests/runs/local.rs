@@ -120,7 +120,7 @@ impl Local {
         let programs = LocalPrograms {
             runner: program(env!("CARGO_BIN_EXE_sympozium-runner")),
             toolbox: program(env!("CARGO_BIN_EXE_sympozium-toolbox")),
-            sandbox: program(env!("CARGO_BIN_EXE_sympozium-toolbox")),
+            sandbox: program(env!("CARGO_BIN_EXE_sympozium-sandbox")),
         };
         let notes = Arc::new(Notes::default());
         let executor = LocalExecutor::new(LocalSettings::new(folder.path(), programs), Arc::new(sockets))
