@@ -82,6 +82,7 @@ impl NoWalls {
     }
 
     /// For systems that are not Linux.
+    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "only the other systems say it"))]
     pub(super) fn not_linux() -> Self {
         Self::of_machine("The sandbox of runs needs Linux, and this is another system.", "")
     }
@@ -122,6 +123,15 @@ impl NoWalls {
         }
     }
 
+    /// For settings that no sandbox can be made from; the text says what to change.
+    pub(super) fn settings(said: &str) -> Self {
+        Self {
+            reason: said.to_owned(),
+            advice: "Or leave the workspace to the run.".to_owned(),
+            of_workspace: true,
+        }
+    }
+
     /// For a launcher that can't be started at all.
     pub(super) fn no_launcher(program: &Path, error: &str) -> Self {
         Self::of_machine(
@@ -158,7 +168,8 @@ impl NoWalls {
 /// Why a user namespace was refused. The order matters: what forbids everything comes first.
 fn namespaces(trouble: &Trouble, facts: &Facts) -> NoWalls {
     const ENOSPC: i32 = 28;
-    let made = |reason: &str, advice: &str| NoWalls::of_machine(format!("{reason} ({}).", trouble.said), advice);
+    let made =
+        |reason: &str, advice: &str| NoWalls::of_machine(format!("{reason} ({}).", trouble.said), advice);
     if facts.max_user_namespaces == Some(0) || trouble.errno == ENOSPC {
         return made(
             "No user namespaces may be made here",
@@ -220,7 +231,12 @@ mod tests {
             all
         };
         let cases = [
-            (28, facts(), "No user namespaces may be made", "user.max_user_namespaces=10000"),
+            (
+                28,
+                facts(),
+                "No user namespaces may be made",
+                "user.max_user_namespaces=10000",
+            ),
             (
                 EPERM,
                 with(|facts| facts.max_user_namespaces = Some(0)),
@@ -258,12 +274,18 @@ mod tests {
         ];
         for (errno, facts, reason, advice) in cases {
             let said = refusal(Cause::Namespaces, errno, &facts);
-            assert!(said.contains(reason) && said.contains(advice), "{facts:?}: {said}");
+            assert!(
+                said.contains(reason) && said.contains(advice),
+                "{facts:?}: {said}"
+            );
             assert!(said.contains("(make a user namespace: no)"), "{said}");
             assert!(said.contains("`--sandbox none`"), "{said}");
         }
         let said = refusal(Cause::Proc, EPERM, &facts());
-        assert!(said.contains("a /proc of its own") && said.contains("systempaths=unconfined"), "{said}");
+        assert!(
+            said.contains("a /proc of its own") && said.contains("systempaths=unconfined"),
+            "{said}"
+        );
         assert!(refusal(Cause::Cgroup, EPERM, &facts()).contains("cgroup"));
     }
 
@@ -279,7 +301,10 @@ mod tests {
             assert!(refusal.is_about_workspace());
             let said = refusal.to_string();
             assert!(said.contains("The workspace /w can't be given"), "{said}");
-            assert!(said.contains("Choose") && !said.contains("--sandbox none"), "{said}");
+            assert!(
+                said.contains("Choose") && !said.contains("--sandbox none"),
+                "{said}"
+            );
         }
     }
 }

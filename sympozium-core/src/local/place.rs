@@ -63,10 +63,6 @@ impl Place {
         self.dir.join("holder.json")
     }
 
-    pub(super) fn state(&self) -> PathBuf {
-        self.dir.join("state")
-    }
-
     pub(super) fn socket(&self) -> PathBuf {
         self.dir.join("gateway.sock")
     }

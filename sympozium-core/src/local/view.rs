@@ -117,7 +117,7 @@ fn bind(at: impl Into<PathBuf>, from: PathBuf, access: Access, exec: bool) -> Mo
 
 impl View<'_> {
     pub(super) fn plan(self) -> SandboxPlan {
-        let program = self.program_inside();
+        let program = program_inside(self.program);
         let mut args = self.args.clone();
         args.extend(["--config".to_owned(), config().display().to_string()]);
         args.push("--end-with-stdin".to_owned());
@@ -136,12 +136,6 @@ impl View<'_> {
         }
     }
 
-    fn program_inside(&self) -> PathBuf {
-        // A path that ends in `..` names no program; starting it fails, and says so.
-        let name = self.program.file_name().unwrap_or("program".as_ref());
-        Path::new(OURS).join("bin").join(name)
-    }
-
     fn syscalls(&self) -> SyscallRules {
         SyscallRules {
             profile: match self.process {
@@ -155,11 +149,7 @@ impl View<'_> {
     fn mounts(&self, program: &Path) -> Vec<Mount> {
         let place = &self.enclosure.place;
         let mut all = self.enclosure.machine.mounts();
-        let own = |at: &str, kind: MountKind| Mount { at: at.into(), kind };
-        all.push(own("/proc", MountKind::Proc));
-        let shm_bytes = self.limits.tmp.min(SHM_BYTES);
-        all.push(own("/dev", MountKind::Devices { shm_bytes }));
-        all.push(own(TMP, self.memory()));
+        all.extend(own_mounts(self.limits));
         all.push(self.workspace());
         all.push(bind(SKILLS, place.join("skills"), Access::ReadOnly, false));
         all.push(bind(STATE, self.state(), Access::ReadWrite, false));
@@ -177,14 +167,6 @@ impl View<'_> {
         all
     }
 
-    fn memory(&self) -> MountKind {
-        MountKind::Memory {
-            bytes: self.limits.tmp,
-            files: TMP_FILES,
-            mode: 0o1777,
-        }
-    }
-
     fn state(&self) -> PathBuf {
         state_of(&self.enclosure.place, self.process)
     }
@@ -194,25 +176,14 @@ impl View<'_> {
         if !self.sees_workspace {
             return Mount {
                 at: WORK.into(),
-                kind: self.memory(),
+                kind: memory(self.limits),
             };
         }
         match &self.enclosure.workspace {
             LocalWorkspace::Private => bind(WORKSPACE, place.join("workspace"), Access::ReadWrite, true),
-            LocalWorkspace::Given { dir, read_only } => Mount {
-                at: WORKSPACE.into(),
-                kind: MountKind::Bind {
-                    from: dir.clone(),
-                    access: if *read_only {
-                        Access::ReadOnly
-                    } else {
-                        Access::ReadWrite
-                    },
-                    exec: true,
-                    owner: self.enclosure.workspace_owner,
-                    optional: false,
-                },
-            },
+            LocalWorkspace::Given { dir, read_only } => {
+                given(dir, *read_only, self.enclosure.workspace_owner)
+            }
         }
     }
 
@@ -278,6 +249,97 @@ pub(super) fn commands(machine: &Machine, workspace: &LocalWorkspace, sees_works
         (true, LocalWorkspace::Private | LocalWorkspace::Given { .. }) => write.push(WORKSPACE.into()),
     }
     FileRules { read, write }
+}
+
+/// A sandbox in which nothing is run: to see whether one can be made.
+#[derive(Debug)]
+pub(super) struct Trial<'a> {
+    pub(super) identity: Identity,
+    pub(super) machine: &'a Machine,
+    /// Without links in its path when it was given.
+    pub(super) workspace: &'a LocalWorkspace,
+    pub(super) workspace_owner: Option<(u32, u32)>,
+    pub(super) limits: &'a LocalLimits,
+    /// What could be started.
+    pub(super) program: &'a Path,
+}
+
+impl Trial<'_> {
+    pub(super) fn plan(&self) -> SandboxPlan {
+        let program = program_inside(self.program);
+        let mut mounts = self.machine.mounts();
+        mounts.extend(own_mounts(self.limits));
+        mounts.push(match self.workspace {
+            LocalWorkspace::Private => Mount {
+                at: WORKSPACE.into(),
+                kind: memory(self.limits),
+            },
+            LocalWorkspace::Given { dir, read_only } => given(dir, *read_only, self.workspace_owner),
+        });
+        mounts.push(bind(&program, self.program.to_owned(), Access::ReadOnly, true));
+        let mut files = commands(self.machine, self.workspace, true);
+        files.read.retain(|path| path != Path::new(SKILLS));
+        files.read.push(OURS.into());
+        SandboxPlan {
+            holder: None,
+            identity: self.identity,
+            cgroups: Vec::new(),
+            mounts,
+            limits: Vec::new(),
+            syscalls: SyscallRules {
+                profile: SyscallProfile::Commands,
+                uncounted_memory: false,
+            },
+            files,
+            program,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            dir: TMP.into(),
+        }
+    }
+}
+
+/// What every sandbox has of its own.
+fn own_mounts(limits: &LocalLimits) -> [Mount; 3] {
+    let shm_bytes = limits.tmp.min(SHM_BYTES);
+    [
+        ("/proc", MountKind::Proc),
+        ("/dev", MountKind::Devices { shm_bytes }),
+        (TMP, memory(limits)),
+    ]
+    .map(|(at, kind)| Mount { at: at.into(), kind })
+}
+
+fn memory(limits: &LocalLimits) -> MountKind {
+    MountKind::Memory {
+        bytes: limits.tmp,
+        files: TMP_FILES,
+        mode: 0o1777,
+    }
+}
+
+/// A workspace that was given.
+fn given(dir: &Path, read_only: bool, owner: Option<(u32, u32)>) -> Mount {
+    Mount {
+        at: WORKSPACE.into(),
+        kind: MountKind::Bind {
+            from: dir.to_owned(),
+            access: if read_only {
+                Access::ReadOnly
+            } else {
+                Access::ReadWrite
+            },
+            exec: true,
+            owner,
+            optional: false,
+        },
+    }
+}
+
+fn program_inside(program: &Path) -> PathBuf {
+    // A path that ends in `..` names no program; starting it fails, and says so.
+    let name = program.file_name().unwrap_or("program".as_ref());
+    Path::new(OURS).join("bin").join(name)
 }
 
 /// Where an executor's requests are inside.

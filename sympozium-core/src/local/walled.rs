@@ -9,8 +9,8 @@ use super::process::Launch;
 use super::sandbox::{Folder, HolderPlan, Identity};
 use super::tree::MARK;
 use super::view::{self, Enclosure, View};
-use super::{LocalLimits, LocalProcess, LocalSettings, LocalWorkspace, NoWalls, Walls};
-use crate::error::{BoxError, chain};
+use super::{LocalLimits, LocalProcess, LocalSettings, LocalWorkspace, Walls};
+use crate::error::BoxError;
 use crate::ids::{PackName, RunUid};
 use crate::run::ExecError;
 use crate::skill::Sidecar;
@@ -47,6 +47,15 @@ fn identity(run: RunUid, root: bool) -> Identity {
     }
 }
 
+/// Who tries whether a sandbox can be made.
+pub(super) const fn trial_identity(root: bool) -> Identity {
+    if root {
+        Identity::Other { id: FIRST_USER }
+    } else {
+        Identity::Own
+    }
+}
+
 /// What a run's holder mounts, below the run's folder.
 fn folders(place: &Path, workspace: &LocalWorkspace, limits: &LocalLimits) -> Vec<Folder> {
     let folder = |name: &str, (bytes, files): (u64, u64)| Folder {
@@ -69,7 +78,7 @@ fn failed(step: &str, run: RunUid, source: impl Into<BoxError>) -> ExecError {
 }
 
 /// A workspace that was given, without links in its path; refused when it shows other runs, or is one.
-fn workspace(settings: &LocalSettings) -> Result<LocalWorkspace, ExecError> {
+pub(super) fn workspace(settings: &LocalSettings) -> Result<LocalWorkspace, ExecError> {
     let LocalWorkspace::Given { dir, read_only } = &settings.workspace else {
         return Ok(LocalWorkspace::Private);
     };
@@ -157,7 +166,7 @@ impl Walled {
 }
 
 /// Whose a given workspace is on the disk, when the run's processes are somebody else.
-fn owner(workspace: &LocalWorkspace, identity: Identity) -> Option<(u32, u32)> {
+pub(super) fn owner(workspace: &LocalWorkspace, identity: Identity) -> Option<(u32, u32)> {
     match (workspace, identity) {
         (LocalWorkspace::Given { dir, .. }, Identity::Other { .. }) => {
             let meta = fs::metadata(dir).ok()?;
