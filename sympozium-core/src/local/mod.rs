@@ -7,6 +7,11 @@
 //! Entry type: [`LocalExecutor`]. It needs a [`RunGateway`]; a [`LocalApprover`] and [`LocalEvents`] are optional.
 
 mod bridge;
+#[cfg(target_os = "linux")]
+pub mod cgroup;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_cgroup.rs"]
+mod cgroup;
 mod executor;
 mod files;
 mod fit;
@@ -17,6 +22,7 @@ mod no_walls;
 mod place;
 mod probe;
 mod process;
+mod rlimits;
 pub mod sandbox;
 mod seams;
 mod settings;
@@ -28,10 +34,11 @@ mod walls;
 
 pub use executor::LocalExecutor;
 pub use fit::shortfalls;
-pub use limits::LocalLimits;
+pub use limits::{Counts, LimitError, LocalLimits, sentence as limits_sentence};
 pub use no_walls::NoWalls;
 pub use place::Swept;
 pub use probe::probe;
+pub use rlimits::process_limits;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,
 };

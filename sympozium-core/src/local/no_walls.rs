@@ -82,7 +82,10 @@ impl NoWalls {
     }
 
     /// For systems that are not Linux.
-    #[cfg_attr(target_os = "linux", allow(dead_code, reason = "only the other systems say it"))]
+    #[cfg_attr(
+        target_os = "linux",
+        allow(dead_code, reason = "only the other systems say it")
+    )]
     pub(super) fn not_linux() -> Self {
         Self::of_machine("The sandbox of runs needs Linux, and this is another system.", "")
     }

@@ -17,8 +17,10 @@
 //! ```
 
 use super::LocalProcess;
+use super::cgroup::Base;
 use super::tree;
 use crate::ids::RunUid;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -148,6 +150,7 @@ pub(super) fn sweep(root: &Path) -> io::Result<Swept> {
         return Ok(swept);
     }
     let _turn = turn(root)?;
+    let mut dead = BTreeMap::new();
     for entry in fs::read_dir(root)? {
         let dir = entry?.path();
         let name = dir.file_name().and_then(|name| name.to_str());
@@ -157,12 +160,19 @@ pub(super) fn sweep(root: &Path) -> io::Result<Swept> {
         match abandoned(&dir) {
             Ok(false) => {}
             Ok(true) => {
-                tree::end_marked(run);
-                match remove_all(&dir) {
-                    Ok(()) => swept.removed.push(dir),
-                    Err(error) => swept.left.push((dir, error.to_string())),
-                }
+                dead.insert(run, dir);
             }
+            Err(error) => swept.left.push((dir, error.to_string())),
+        }
+    }
+    if let Some(base) = Base::find() {
+        // Runs that have no folder here are those of somebody else, who may live.
+        base.sweep(|run| !dead.contains_key(&run));
+    }
+    for (run, dir) in dead {
+        tree::end_marked(run);
+        match remove_all(&dir) {
+            Ok(()) => swept.removed.push(dir),
             Err(error) => swept.left.push((dir, error.to_string())),
         }
     }

@@ -19,12 +19,13 @@ pub fn probe(settings: &LocalSettings) -> Result<Walls, NoWalls> {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use super::super::cgroup::Base;
     use super::super::machine::Machine;
     use super::super::no_walls::{Cause, Facts, Trouble};
     use super::super::sandbox::{SandboxPlan, SetupError, Step, TryOutcome};
     use super::super::view::{self, Trial};
     use super::super::walled::{owner, trial_identity, workspace};
-    use super::super::{LocalProgram, LocalSettings, LocalWorkspace, NoWalls, Walls};
+    use super::super::{Counts, LocalProgram, LocalSettings, LocalWorkspace, NoWalls, Walls};
     use crate::error::chain;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::fs;
@@ -36,11 +37,23 @@ mod linux {
 
     /// How long the launcher may take.
     const PATIENCE: Duration = Duration::from_secs(10);
+    /// All that can be counted.
+    const ALL: Counts = Counts {
+        memory: true,
+        processes: true,
+    };
     /// The most bytes that are read of what it says.
     const MAX_SAID: u64 = 16 * 1024;
 
     pub(super) fn probe(settings: &LocalSettings) -> Result<Walls, NoWalls> {
         let root = rustix::process::geteuid().is_root();
+        let counted = Base::find().map(|base| base.counts());
+        // Root is exempt from the limits that hold for other users where no cgroup counts.
+        if root && counted != Some(ALL) {
+            return Err(NoWalls::no_cgroup(
+                "no controller of memory and processes is to be had",
+            ));
+        }
         let workspace =
             workspace(settings).map_err(|error| NoWalls::settings(&format!("{}.", chain(&error))))?;
         let identity = trial_identity(root);
@@ -60,7 +73,9 @@ mod linux {
         match serde_json::from_slice::<TryOutcome>(&said.out) {
             Ok(TryOutcome::Ok(holds)) => Ok(Walls {
                 landlock: holds.landlock,
+                counted,
                 root,
+                workspace: settings.workspace.clone(),
             }),
             Ok(TryOutcome::Failed(error)) => {
                 let dir = match &workspace {

@@ -337,6 +337,10 @@ async fn holder_lost(walled: Option<&mut Walled>) {
 async fn take_down(shared: &Shared, run: RunUid, walled: Option<Walled>) -> bool {
     let Some(mut walled) = walled else { return false };
     let lost = walled.holder.has_ended();
+    if walled.is_out_of_memory() {
+        let said = "the run has used all of its memory, and the kernel has killed processes of it".to_owned();
+        shared.events.on(run, LocalEvent::Fault(said));
+    }
     if let Some(trouble) = walled.take_down().await {
         shared.events.on(run, LocalEvent::Fault(trouble));
     }

@@ -1,11 +1,13 @@
 //! The walls of one run: its holder, its cgroup, and what all its sandboxes have in common.
 
+use super::cgroup::{Base, Group};
 use super::executor::Shared;
 use super::files::{Files, sees_workspace};
-use super::holder::{Holder, HolderError};
+use super::holder::Holder;
 use super::machine::Machine;
 use super::place::{Place, make_private, write_private};
 use super::process::Launch;
+use super::rlimits::process_limits;
 use super::sandbox::{Folder, HolderPlan, Identity};
 use super::tree::MARK;
 use super::view::{self, Enclosure, View};
@@ -34,6 +36,7 @@ const FIRST_USER: u32 = 0x7A00_0000;
 pub(super) struct Walled {
     pub(super) holder: Holder,
     pub(super) enclosure: Enclosure,
+    group: Option<Group>,
 }
 
 /// Who the processes of a run of root are: nobody else on this machine, as far as 24 bits of chance go.
@@ -104,7 +107,7 @@ pub(super) fn workspace(settings: &LocalSettings) -> Result<LocalWorkspace, Exec
 }
 
 impl Walled {
-    /// Starts the holder of a run's private file systems.
+    /// Makes the run's cgroup, and starts the holder of its private file systems.
     pub(super) async fn raise(
         shared: &Shared,
         run: RunUid,
@@ -112,33 +115,39 @@ impl Walled {
         walls: &Walls,
         packs: &[PackName],
     ) -> Result<Self, ExecError> {
-        let settings = &shared.settings;
-        let workspace = workspace(settings)?;
-        let real = place
-            .real()
-            .map_err(|error| failed("find the folder", run, error))?;
-        let identity = identity(run, walls.root);
-        let plan = HolderPlan {
-            identity,
-            cgroups: Vec::new(),
-            folders: folders(&real, &workspace, &settings.limits),
+        let workspace = workspace(&shared.settings)?;
+        let group = match walls.counted {
+            None => None,
+            Some(_) => Some(make_group(run, shared.settings.limits).await?),
         };
-        let file = write_plan(place, &plan).map_err(|error| failed("plan the holder", run, error))?;
-        let holder = Holder::start(&settings.programs.sandbox, &file, run)
-            .await
-            .map_err(|error| no_holder(run, error))?;
+        let identity = identity(run, walls.root);
+        let cgroups = group.as_ref().map(Group::procs).unwrap_or_default();
+        let held = hold(shared, run, place, &workspace, identity, cgroups.clone()).await;
+        let (holder, real) = match held {
+            Ok(held) => held,
+            Err(error) => {
+                if let Some(group) = group {
+                    clear(group).await;
+                }
+                return Err(error);
+            }
+        };
         let enclosure = Enclosure {
             holder: holder.id(),
             identity,
-            cgroups: Vec::new(),
-            process_limits: Vec::new(),
-            memory_is_counted: false,
+            cgroups,
+            process_limits: process_limits(&shared.settings.limits, walls.counted),
+            memory_is_counted: walls.counted.is_some_and(|counts| counts.memory),
             machine: Machine::look(),
             place: real,
             workspace_owner: owner(&workspace, identity),
             workspace,
         };
-        let walled = Self { holder, enclosure };
+        let walled = Self {
+            holder,
+            enclosure,
+            group,
+        };
         if let Err(error) = walled.make_state(packs) {
             walled.take_down().await;
             return Err(failed("make the folders", run, error));
@@ -158,11 +167,65 @@ impl Walled {
         Ok(())
     }
 
+    /// Whether the kernel killed something because the run's memory was used up.
+    pub(super) fn is_out_of_memory(&self) -> bool {
+        self.group.as_ref().is_some_and(Group::out_of_memory)
+    }
+
     /// Ends the holder, and whatever is left of the run. Returns what went wrong.
     pub(super) async fn take_down(self) -> Option<String> {
         self.holder.end().await;
-        None
+        match self.group {
+            None => None,
+            Some(group) => clear(group).await,
+        }
     }
+}
+
+/// Makes a run's cgroup, on a thread that may wait.
+async fn make_group(run: RunUid, limits: LocalLimits) -> Result<Group, ExecError> {
+    let work = move || {
+        Base::find()
+            .ok_or_else(|| io::Error::other("it can't be made here any more"))?
+            .make(run, &limits)
+    };
+    let made = tokio::task::spawn_blocking(work).await;
+    let made = made.unwrap_or_else(|error| Err(error.into()));
+    made.map_err(|error| failed("make the cgroup", run, error))
+}
+
+/// Kills what is still in a cgroup, and removes it.
+async fn clear(group: Group) -> Option<String> {
+    let work = move || group.kill().and_then(|()| group.remove());
+    let cleared = tokio::task::spawn_blocking(work).await;
+    let cleared = cleared.unwrap_or_else(|error| Err(error.into()));
+    cleared
+        .err()
+        .map(|error| format!("the run's cgroup is left: {error}"))
+}
+
+/// Starts a run's holder; gives the run's folder by a path without links, too.
+async fn hold(
+    shared: &Shared,
+    run: RunUid,
+    place: &Place,
+    workspace: &LocalWorkspace,
+    identity: Identity,
+    cgroups: Vec<PathBuf>,
+) -> Result<(Holder, PathBuf), ExecError> {
+    let settings = &shared.settings;
+    let real = place
+        .real()
+        .map_err(|error| failed("find the folder", run, error))?;
+    let plan = HolderPlan {
+        identity,
+        cgroups,
+        folders: folders(&real, workspace, &settings.limits),
+    };
+    let file = write_plan(place, &plan).map_err(|error| failed("plan the holder", run, error))?;
+    let holder = Holder::start(&settings.programs.sandbox, &file, run).await;
+    let holder = holder.map_err(|error| failed("start the holder", run, error))?;
+    Ok((holder, real))
 }
 
 /// Whose a given workspace is on the disk, when the run's processes are somebody else.
@@ -183,10 +246,6 @@ fn write_plan(place: &Place, plan: &HolderPlan) -> io::Result<PathBuf> {
     let file = place.holder_plan();
     write_private(&file, &serde_json::to_vec(plan)?)?;
     Ok(file)
-}
-
-fn no_holder(run: RunUid, error: HolderError) -> ExecError {
-    failed("start the holder", run, error)
 }
 
 impl Enclosure {

@@ -171,4 +171,8 @@ pub enum Resource {
     MessageQueues,
     /// Bytes locked into memory (`RLIMIT_MEMLOCK`).
     Locked,
+    /// Queued signals and timers of the sandbox's user (`RLIMIT_SIGPENDING`).
+    Signals,
+    /// The highest real-time priority (`RLIMIT_RTPRIO`).
+    RealTime,
 }
