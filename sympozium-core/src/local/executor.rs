@@ -3,7 +3,9 @@
 use super::fit;
 use super::place::{self, Place, Swept};
 use super::supervise::{End, Started, Stops, start};
-use super::{LocalApprover, LocalEvents, LocalSettings, NobodyAnswers, RunGateway, Walls};
+use super::{
+    LocalApprover, LocalEvents, LocalIsolation, LocalSettings, NobodyAnswers, RunGateway, Walls, probe,
+};
 use crate::ids::RunUid;
 use crate::memory::MemoryStore;
 use crate::run::{ExecError, Observed, RunExecutor, RunPlan};
@@ -13,10 +15,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::task::JoinHandle;
 
-/// Carries out runs as child processes around a private `/ipc`. First form: without isolation.
+/// Carries out runs as child processes around a private `/ipc`, each in a sandbox of its own if the settings say so.
 ///
 /// Each run has a folder below the settings' root, a gateway socket, one process for the agent and one for each executor
 /// of commands. All of them end with the run, and when this program dies. [`shutdown`](Self::shutdown) ends everything
@@ -33,7 +35,7 @@ pub(super) struct Shared {
     pub(super) events: Arc<dyn LocalEvents>,
     memories: Option<Arc<dyn MemoryStore>>,
     /// What keeps runs apart, once it is known.
-    pub(super) walls: Mutex<Option<Walls>>,
+    walls: OnceCell<Walls>,
     runs: Mutex<HashMap<RunUid, Arc<LocalRun>>>,
     /// Counts changes of any run, so that waiting for one needs no list of waiters.
     changes: watch::Sender<u64>,
@@ -70,6 +72,19 @@ impl Shared {
         Ok(loaded.map(|memory| memory.text))
     }
 
+    /// What keeps the runs apart; none when nothing is asked to. Looks once, and again after a refusal.
+    pub(super) async fn walls(&self) -> Result<Option<Walls>, ExecError> {
+        match self.settings.isolation {
+            LocalIsolation::None => Ok(None),
+            LocalIsolation::Full => self
+                .walls
+                .get_or_try_init(|| look(&self.settings))
+                .await
+                .cloned()
+                .map(Some),
+        }
+    }
+
     fn run(&self, run: RunUid) -> Option<Arc<LocalRun>> {
         locked(&self.runs).get(&run).cloned()
     }
@@ -92,6 +107,19 @@ impl Shared {
     }
 }
 
+/// Looks whether a sandbox can be made here, on a thread that may wait.
+async fn look(settings: &LocalSettings) -> Result<Walls, ExecError> {
+    let settings = settings.clone();
+    let found = tokio::task::spawn_blocking(move || probe(&settings)).await;
+    let found = found.map_err(|error| ExecError::Failed {
+        step: "look whether a sandbox can be made".to_owned(),
+        source: error.into(),
+    })?;
+    found.map_err(|source| ExecError::NoSandbox {
+        source: source.into(),
+    })
+}
+
 impl LocalExecutor {
     /// An executor that opens gateways there. Nobody answers questions, nobody is told what happens, no memory is loaded.
     pub fn new(settings: LocalSettings, gateway: Arc<dyn RunGateway>) -> Self {
@@ -102,7 +130,7 @@ impl LocalExecutor {
                 approver: Arc::new(NobodyAnswers),
                 events: Arc::new(()),
                 memories: None,
-                walls: Mutex::default(),
+                walls: OnceCell::new(),
                 runs: Mutex::default(),
                 changes: watch::Sender::new(0),
             }),
@@ -131,7 +159,7 @@ impl LocalExecutor {
     /// Trusts that this is what [`probe`](super::probe) has found for the same settings; otherwise the first run looks.
     #[must_use]
     pub fn walls(self, walls: Walls) -> Self {
-        self.with(|shared| shared.walls = Mutex::new(Some(walls)))
+        self.with(|shared| shared.walls = OnceCell::new_with(Some(walls)))
     }
 
     /// Nothing is shared yet while an executor is put together.
@@ -183,7 +211,7 @@ impl LocalExecutor {
         })?;
         match start(shared, &plan, &place).await {
             Ok(started) if run.stops.kill.is_cancelled() => {
-                started.abort().await;
+                Box::pin(started.abort()).await;
                 Err(give_up(place, ExecError::NotFound(uid)))
             }
             Ok(started) => Ok((place, started)),
@@ -228,7 +256,8 @@ impl RunExecutor for LocalExecutor {
             return Ok(());
         }
         self.shared.show(&run, Observed::Starting);
-        match self.begin(Arc::new(plan.clone()), &run).await {
+        // Boxed: it is far larger than what else this future holds.
+        match Box::pin(self.begin(Arc::new(plan.clone()), &run)).await {
             Ok((place, started)) => {
                 work.place = Some(place);
                 let since = Timestamp::now();

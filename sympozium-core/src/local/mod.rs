@@ -1,5 +1,5 @@
-//! Runs on this machine: an agent and its executors as child processes around a private `/ipc`. First form, without
-//! isolation: it says so for every run ([`LocalEvent::Shortfall`]).
+//! Runs on this machine: an agent and its executors as child processes around a private `/ipc`, each in a sandbox
+//! ([`LocalIsolation::Full`]) or without isolation. What does not hold is said for every run ([`LocalEvent::Shortfall`]).
 //!
 //! What it must not do: give any process an environment of its own accord (each is made from nothing), hold a key (the
 //! gateway does, in the embedding program), leave anything running or lying about after a run.
@@ -9,23 +9,28 @@
 mod bridge;
 #[cfg(target_os = "linux")]
 pub mod cgroup;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_cgroup.rs"]
+mod cgroup;
 mod executor;
 mod files;
 mod fit;
+mod holder;
 mod limits;
+mod machine;
 mod no_walls;
 mod place;
 mod probe;
 mod process;
 mod result;
-#[cfg(target_os = "linux")]
 mod rlimits;
-#[cfg(target_os = "linux")]
 pub mod sandbox;
 mod seams;
 mod settings;
 mod supervise;
 mod tree;
+mod view;
+mod walled;
 mod walls;
 
 pub use executor::LocalExecutor;
@@ -34,7 +39,6 @@ pub use limits::{Counts, LimitError, LocalLimits, sentence as limits_sentence};
 pub use no_walls::NoWalls;
 pub use place::Swept;
 pub use probe::probe;
-#[cfg(target_os = "linux")]
 pub use rlimits::process_limits;
 pub use seams::{
     LocalAnswer, LocalApprover, LocalEvent, LocalEvents, LocalProcess, NobodyAnswers, RunGateway,

@@ -9,11 +9,18 @@
 //!   skills/<pack>/<n>.md   memory/MEMORY.md
 //!   workspace/             when it is the run's own
 //!   runner/, exec/<pack>/  config.json, log, home/, tmp/, state/, work/ of each process
+//!
+//! With isolation:
+//!   ipc/ state/ workspace/ empty; what is in them exists in the mount namespace of the run's holder alone
+//!   holder.json            the holder's plan
+//!   runner/, exec/<pack>/  config.json, sandbox.json, log
 //! ```
 
 use super::LocalProcess;
+use super::cgroup::Base;
 use super::tree;
 use crate::ids::RunUid;
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -47,6 +54,15 @@ impl Place {
 
     pub(super) fn ipc(&self) -> PathBuf {
         self.dir.join("ipc")
+    }
+
+    /// The directory by a path without links, for other mount namespaces, where a link might lead elsewhere.
+    pub(super) fn real(&self) -> io::Result<PathBuf> {
+        fs::canonicalize(&self.dir)
+    }
+
+    pub(super) fn holder_plan(&self) -> PathBuf {
+        self.dir.join("holder.json")
     }
 
     pub(super) fn socket(&self) -> PathBuf {
@@ -106,6 +122,20 @@ pub(super) fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o644))
 }
 
+/// Writes a file for its owner alone.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_private(folder)?;
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, bytes)
+}
+
 /// What a sweep did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -122,6 +152,7 @@ pub(super) fn sweep(root: &Path) -> io::Result<Swept> {
         return Ok(swept);
     }
     let _turn = turn(root)?;
+    let mut dead = BTreeMap::new();
     for entry in fs::read_dir(root)? {
         let dir = entry?.path();
         let name = dir.file_name().and_then(|name| name.to_str());
@@ -131,12 +162,19 @@ pub(super) fn sweep(root: &Path) -> io::Result<Swept> {
         match abandoned(&dir) {
             Ok(false) => {}
             Ok(true) => {
-                tree::end_marked(run);
-                match remove_all(&dir) {
-                    Ok(()) => swept.removed.push(dir),
-                    Err(error) => swept.left.push((dir, error.to_string())),
-                }
+                dead.insert(run, dir);
             }
+            Err(error) => swept.left.push((dir, error.to_string())),
+        }
+    }
+    if let Some(base) = Base::find() {
+        // Runs that have no folder here are those of somebody else, who may live.
+        base.sweep(|run| !dead.contains_key(&run));
+    }
+    for (run, dir) in dead {
+        tree::end_marked(run);
+        match remove_all(&dir) {
+            Ok(()) => swept.removed.push(dir),
             Err(error) => swept.left.push((dir, error.to_string())),
         }
     }

@@ -21,15 +21,19 @@ const MAX_LOG: usize = 1 << 20;
 const MAX_COMPLAINT: usize = 4 * 1024;
 /// How long outputs may stay open after the end; only something that was left behind can hold them.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long a launcher may take to kill what is in its sandbox.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// What to start.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) program: LocalProgram,
-    /// The file with its configuration.
+    /// The file with its configuration; a launcher's plan when it is boxed.
     pub(super) config: PathBuf,
+    /// True when the program is a launcher, which starts the real one in a sandbox.
+    pub(super) boxed: bool,
     pub(super) env: BTreeMap<String, String>,
-    /// Where it starts, and where `stdout.log` and `stderr.log` are written.
+    /// Where it starts, and where `stdout.log` and `stderr.log` are written, by us.
     pub(super) dir: PathBuf,
 }
 
@@ -41,6 +45,7 @@ pub(super) struct Process {
     // The process ends when this is closed, which the kernel does when we die.
     lifeline: Option<ChildStdin>,
     logs: JoinSet<Vec<u8>>,
+    boxed: bool,
 }
 
 /// How a process ended.
@@ -54,11 +59,15 @@ pub(super) struct Ended {
 
 impl Process {
     pub(super) fn start(launch: &Launch) -> io::Result<Self> {
-        let mut child = Command::new(&launch.program.program)
+        let mut command = Command::new(&launch.program.program);
+        command
             .args(&launch.program.args)
             .arg("--config")
-            .arg(&launch.config)
-            .arg("--end-with-stdin")
+            .arg(&launch.config);
+        if !launch.boxed {
+            command.arg("--end-with-stdin");
+        }
+        let mut child = command
             .env_clear()
             .envs(&launch.env)
             .current_dir(&launch.dir)
@@ -85,6 +94,7 @@ impl Process {
             child,
             pid,
             logs,
+            boxed: launch.boxed,
         })
     }
 
@@ -100,12 +110,25 @@ impl Process {
     /// Asks it to end.
     pub(super) fn ask_to_end(&mut self) {
         tree::ask(self.pid);
+        // A launcher takes the end of its input for our death, and kills at once.
+        if !self.boxed {
+            self.lifeline = None;
+        }
+    }
+
+    /// Makes a launcher kill everything in its sandbox, and waits until all of it is gone.
+    async fn close_box(&mut self) {
         self.lifeline = None;
+        let _ = timeout(CLOSE, self.child.wait()).await;
     }
 
     /// Waits at most that long for its end, then kills it and all that it started.
     pub(super) async fn end(mut self, grace: Duration) -> Ended {
-        let in_time = timeout(grace, self.child.wait()).await;
+        let mut in_time = timeout(grace, self.child.wait()).await;
+        if in_time.is_err() && self.boxed {
+            self.close_box().await;
+            in_time = timeout(Duration::ZERO, self.child.wait()).await;
+        }
         let status = if let Ok(status) = in_time {
             status
         } else {

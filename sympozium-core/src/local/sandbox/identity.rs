@@ -99,6 +99,8 @@ pub(super) fn limit(limits: &[ResourceLimit]) -> Result<(), SetupError> {
             Resource::Core => rustix::process::Resource::Core,
             Resource::MessageQueues => rustix::process::Resource::Msgqueue,
             Resource::Locked => rustix::process::Resource::Memlock,
+            Resource::Signals => rustix::process::Resource::Sigpending,
+            Resource::RealTime => rustix::process::Resource::Rtprio,
         };
         let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
         let value = Some(limit.value.min(most));

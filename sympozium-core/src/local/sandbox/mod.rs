@@ -17,19 +17,31 @@
 //!
 //! Entry: [`main`].
 
+#[cfg(target_os = "linux")]
 mod command;
+#[cfg(target_os = "linux")]
 mod holder;
+#[cfg(target_os = "linux")]
 mod identity;
+#[cfg(target_os = "linux")]
 mod idmap;
+#[cfg(target_os = "linux")]
 mod inside;
+#[cfg(target_os = "linux")]
 mod launcher;
+#[cfg(target_os = "linux")]
 mod mount;
+#[cfg(target_os = "linux")]
 mod outcome;
 mod plan;
+#[cfg(target_os = "linux")]
 mod root;
+#[cfg(target_os = "linux")]
 mod sys;
 
+#[cfg(target_os = "linux")]
 pub use command::{NOT_SET_UP, main};
+#[cfg(target_os = "linux")]
 pub use outcome::{Holds, SetupError, Step, TryOutcome};
 pub use plan::{
     Access, Folder, HolderPlan, INSIDE_ID, Identity, Mount, MountKind, Resource, ResourceLimit, SandboxPlan,

@@ -22,6 +22,16 @@ pub enum Identity {
     },
 }
 
+impl Identity {
+    /// The user and group that are nobody but the sandbox; `None` when it is the starter's own.
+    pub const fn other(self) -> Option<u32> {
+        match self {
+            Self::Own => None,
+            Self::Other { id } => Some(id),
+        }
+    }
+}
+
 /// The process that keeps a run's private file systems: they exist in its mount namespace alone, and die with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
