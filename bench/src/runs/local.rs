@@ -1,0 +1,200 @@
+//! Runs by the local executor, with a gateway of ours.
+
+use crate::model::{Asked, FakeGateway, Says, next};
+use crate::process::DEADLINE;
+use crate::programs::Programs;
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use sympozium_core::error::{BoxError, chain};
+use sympozium_core::ids::RunUid;
+use sympozium_core::local::{
+    LocalEvent, LocalEvents, LocalExecutor, LocalIsolation, LocalProcess, LocalProgram, LocalPrograms,
+    LocalSettings, RunGateway,
+};
+use sympozium_core::run::{Observed, RunExecutor, RunPlan};
+use tokio::runtime::Runtime;
+
+/// An executor with one run at a time.
+pub(crate) struct Local {
+    runtime: Runtime,
+    executor: LocalExecutor,
+    shared: Arc<Shared>,
+    heard: Receiver<Asked>,
+    _root: tempfile::TempDir,
+}
+
+/// How a run went.
+#[derive(Debug)]
+pub(crate) struct LocalRun {
+    /// When the executor was asked for it.
+    pub(crate) asked_for: Instant,
+    /// When its agent's process (in a sandbox: that one's launcher) had started.
+    pub(crate) started: Instant,
+    pub(crate) turns: Vec<Asked>,
+}
+
+/// What the executor calls back.
+struct Shared {
+    hear: Sender<Asked>,
+    says: Mutex<Vec<Says>>,
+    open: Mutex<Option<FakeGateway>>,
+    /// The agent's process.
+    agent: Mutex<Option<(Instant, u32)>>,
+    /// What went wrong, for the error.
+    complaints: Mutex<Vec<String>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[async_trait]
+impl RunGateway for Shared {
+    async fn open(&self, plan: &Arc<RunPlan>, socket: &Path) -> Result<(), BoxError> {
+        let gateway = FakeGateway::start(socket, plan, &locked(&self.says), self.hear.clone())?;
+        *locked(&self.open) = Some(gateway);
+        Ok(())
+    }
+
+    async fn close(&self, _: RunUid) {
+        *locked(&self.open) = None;
+    }
+}
+
+impl LocalEvents for Shared {
+    fn on(&self, _: RunUid, event: LocalEvent) {
+        match event {
+            LocalEvent::Started {
+                process: LocalProcess::Runner,
+                pid,
+            } => *locked(&self.agent) = Some((Instant::now(), pid)),
+            LocalEvent::Ended {
+                process, complaint, ..
+            } if !complaint.is_empty() => {
+                locked(&self.complaints).push(format!("{process}: {complaint}"));
+            }
+            LocalEvent::Fault(fault) => locked(&self.complaints).push(fault),
+            // The rest is for people in front of a run.
+            _ => {}
+        }
+    }
+}
+
+impl Local {
+    /// An executor of these programs.
+    pub(crate) fn new(programs: &Programs, isolation: LocalIsolation) -> anyhow::Result<Self> {
+        let root = tempfile::tempdir().context("make a folder for runs")?;
+        let program = |path| LocalProgram::new(path, Vec::<String>::new());
+        let programs = LocalPrograms {
+            runner: program(programs.runner()?),
+            toolbox: program(programs.toolbox()?),
+            sandbox: match isolation {
+                LocalIsolation::None => program(programs.toolbox()?),
+                LocalIsolation::Full => program(programs.sandbox()?),
+            },
+        };
+        let mut settings = LocalSettings::new(root.path(), programs);
+        settings.isolation = isolation;
+        let (hear, heard) = channel();
+        let shared = Arc::new(Shared {
+            hear,
+            says: Mutex::default(),
+            open: Mutex::default(),
+            agent: Mutex::default(),
+            complaints: Mutex::default(),
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        Ok(Self {
+            runtime: runtime.context("make a runtime")?,
+            executor: LocalExecutor::new(settings, shared.clone()).events(shared.clone()),
+            shared,
+            heard,
+            _root: root,
+        })
+    }
+
+    /// Carries out a run whose model says that, from its start to its removal. With `sandboxed`, the agent has to be in
+    /// one: an executor that makes none would look fast.
+    pub(crate) fn run(&self, plan: &RunPlan, says: Vec<Says>, sandboxed: bool) -> anyhow::Result<LocalRun> {
+        let turns = says.len() + 1;
+        *locked(&self.shared.says) = says;
+        *locked(&self.shared.agent) = None;
+        locked(&self.shared.complaints).clear();
+        let done = self.carry_out(plan, turns, sandboxed);
+        let removed = self.runtime.block_on(self.executor.remove(plan.run.uid));
+        let mut done = done.with_context(|| locked(&self.shared.complaints).join("; "))?;
+        removed.context("remove a run")?;
+        done.turns.extend(self.heard.try_iter());
+        Ok(done)
+    }
+
+    fn carry_out(&self, plan: &RunPlan, turns: usize, sandboxed: bool) -> anyhow::Result<LocalRun> {
+        let asked_for = Instant::now();
+        let ensured = self.runtime.block_on(self.executor.ensure(plan));
+        ensured.map_err(|error| anyhow::anyhow!("start a run: {}", chain(&error)))?;
+        let mut all = Vec::new();
+        while all.len() < turns {
+            all.push(next(&self.heard, || self.check_running(plan.run.uid))?);
+            if all.len() == 1 && sandboxed {
+                self.check_sandboxed()?;
+            }
+        }
+        let agent = *locked(&self.shared.agent);
+        let (started, _) = agent.context("the executor did not tell of its agent")?;
+        self.wait_for_end(plan.run.uid)?;
+        Ok(LocalRun {
+            asked_for,
+            started,
+            turns: all,
+        })
+    }
+
+    fn check_running(&self, run: RunUid) -> anyhow::Result<()> {
+        match self.runtime.block_on(self.executor.observe(run))? {
+            Observed::Finished { exit_code, .. } => bail!("the run ended early, with exit code {exit_code}"),
+            Observed::Nothing => bail!("the run is gone"),
+            // Starting, running, and what may come to be told besides.
+            _ => Ok(()),
+        }
+    }
+
+    fn check_sandboxed(&self) -> anyhow::Result<()> {
+        let (_, pid) = locked(&self.shared.agent).context("the executor did not tell of its agent")?;
+        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt"));
+        let (own, agents) = (namespace("self"), namespace(&pid.to_string()));
+        if own.context("look at a namespace")? == agents.context("look at a namespace")? {
+            bail!("the executor makes no sandbox");
+        }
+        Ok(())
+    }
+
+    fn wait_for_end(&self, run: RunUid) -> anyhow::Result<()> {
+        let follow = async {
+            let mut seen = Observed::Nothing;
+            loop {
+                seen = self.executor.changed(run, &seen).await?;
+                if let Observed::Finished { exit_code, .. } = seen {
+                    return anyhow::Ok(exit_code);
+                }
+            }
+        };
+        let ended = self
+            .runtime
+            .block_on(async { tokio::time::timeout(DEADLINE, follow).await });
+        match ended.context("the run does not end")?? {
+            0 => Ok(()),
+            code => bail!("the run failed, with exit code {code}"),
+        }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // What could not be ended was said when it was tried.
+        let _ = self.runtime.block_on(self.executor.shutdown());
+    }
+}
