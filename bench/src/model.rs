@@ -179,7 +179,8 @@ pub(crate) fn file_turns(count: usize) -> Vec<Says> {
     (0..count).map(one).collect()
 }
 
-/// That many turns with a command that does nothing.
+/// That many turns with a command that does nothing. No two are the same: an agent that repeats itself is stopped.
 pub(crate) fn command_turns(count: usize) -> Vec<Says> {
-    vec![Says::Calls("execute_command", json!({"command": "true"})); count]
+    let one = |turn| Says::Calls("execute_command", json!({"command": format!("true {turn}")}));
+    (0..count).map(one).collect()
 }

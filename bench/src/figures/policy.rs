@@ -43,7 +43,7 @@ fn of(bench: &Bench, kind: &str, rule: fn(usize) -> String, tool: &str) -> anyho
     let times = bench.effort.size(500, 5);
     for round in 0..=bench.effort.rounds(100) {
         let decision = per_call(times, || {
-            drop(black_box(decide_tool(black_box(&gate), black_box(&tool))))
+            drop(black_box(decide_tool(black_box(&gate), black_box(&tool))));
         });
         let compared = per_call(times, || {
             let fits = |name: &&String| name.as_str() == black_box(tool.as_str());

@@ -126,7 +126,10 @@ impl Local {
         locked(&self.shared.complaints).clear();
         let done = self.carry_out(plan, turns, sandboxed);
         let removed = self.runtime.block_on(self.executor.remove(plan.run.uid));
-        let mut done = done.with_context(|| locked(&self.shared.complaints).join("; "))?;
+        let mut done = done.with_context(|| {
+            let complaints = locked(&self.shared.complaints).join("; ");
+            format!("a run by the local executor went wrong ({complaints})")
+        })?;
         removed.context("remove a run")?;
         done.turns.extend(self.heard.try_iter());
         Ok(done)
@@ -155,7 +158,12 @@ impl Local {
 
     fn check_running(&self, run: RunUid) -> anyhow::Result<()> {
         match self.runtime.block_on(self.executor.observe(run))? {
-            Observed::Finished { exit_code, .. } => bail!("the run ended early, with exit code {exit_code}"),
+            Observed::Finished {
+                exit_code, result, ..
+            } => {
+                let reason = result.and_then(|result| result.error).unwrap_or_default();
+                bail!("it ended early, with exit code {exit_code}: {reason}")
+            }
             Observed::Nothing => bail!("the run is gone"),
             // Starting, running, and what may come to be told besides.
             _ => Ok(()),
