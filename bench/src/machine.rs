@@ -32,11 +32,22 @@ impl Machine {
         Self {
             processor: or_unknown(field(&text("/proc/cpuinfo"), "model name")),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            memory: or_unknown(field(&text("/proc/meminfo"), "MemTotal")),
-            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
+            memory: or_unknown(field(&text("/proc/meminfo"), "MemTotal").and_then(|size| gibibytes(&size))),
+            kernel: version(&text("/proc/sys/kernel/osrelease")),
             temporary: or_unknown(file_system(&std::env::temp_dir(), &text("/proc/mounts"))),
         }
     }
+}
+
+fn gibibytes(size: &str) -> Option<String> {
+    let kilobytes: u64 = size.strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{} GiB", kilobytes.div_ceil(1 << 20)))
+}
+
+/// The numbers of a kernel's name; what follows is its builder's.
+fn version(release: &str) -> String {
+    let numbers = release.split(|sign: char| !sign.is_ascii_digit() && sign != '.');
+    numbers.take(1).collect()
 }
 
 /// The kind of the file system in which a folder is.
@@ -70,6 +81,12 @@ mod tests {
         let mounts = "overlay / overlay rw 0 0\ntmpfs /tmp tmpfs rw 0 0\nproc /proc proc rw 0 0\n";
         assert_eq!(file_system(Path::new("/tmp/a"), mounts).as_deref(), Some("tmpfs"));
         assert_eq!(file_system(Path::new("/var"), mounts).as_deref(), Some("overlay"));
+    }
+
+    #[test]
+    fn sizes_and_versions_are_told_as_people_do() {
+        assert_eq!(gibibytes("24684084 kB").as_deref(), Some("24 GiB"));
+        assert_eq!(version("6.18.44-generic-1\n"), "6.18.44");
     }
 
     #[test]

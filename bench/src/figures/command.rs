@@ -17,11 +17,11 @@ use uuid::Uuid;
 
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let mut lines = vec![by_hand(bench)?.into()];
-    lines.push(by_an_agent(bench, LocalIsolation::None)?.into());
-    lines.push(match by_an_agent(bench, LocalIsolation::Full) {
-        Ok(row) => row.goal(2.0).into(),
-        Err(error) => Line::not_possible("in a sandbox", format!("{error:#}")),
-    });
+    lines.extend(by_an_agent(bench, LocalIsolation::None)?);
+    match by_an_agent(bench, LocalIsolation::Full) {
+        Ok(more) => lines.extend(more),
+        Err(error) => lines.push(Line::not_possible("in a sandbox", format!("{error:#}"))),
+    }
     Ok(lines)
 }
 
@@ -62,12 +62,13 @@ fn by_hand(bench: &Bench) -> anyhow::Result<Row> {
     Ok(row.beside("sh -c true", bare)?.go(163.0).goal(2.0))
 }
 
-/// As the agent sees it: from the model's answer that wants it to the next request, which holds the result.
-fn by_an_agent(bench: &Bench, isolation: LocalIsolation) -> anyhow::Result<Row> {
+/// In a whole run: from request to result as seen from outside, and as the agent sees it, from the model's answer that
+/// wants it to the next request, which holds the result.
+fn by_an_agent(bench: &Bench, isolation: LocalIsolation) -> anyhow::Result<Vec<Line>> {
     let sandboxed = isolation == LocalIsolation::Full;
     let local = Local::new(&bench.programs, isolation)?;
-    let turns = bench.effort.size(10, 2);
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let turns = bench.effort.size(10, 3);
+    let (mut inner, mut whole, mut bare) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=bench.effort.rounds(20) {
         let mut plan = plan();
         plan.sandbox = Some(SandboxPlan::default());
@@ -76,15 +77,19 @@ fn by_an_agent(bench: &Bench, isolation: LocalIsolation) -> anyhow::Result<Row> 
         let nothing: Vec<f64> = nothing.collect::<anyhow::Result<_>>()?;
         if round > 0 {
             // The first command of a run may wait for its executor's own start.
-            ours.extend(gaps(&run.turns).into_iter().skip(1));
+            inner.extend(run.commands.into_iter().skip(1));
+            whole.extend(gaps(&run.turns).into_iter().skip(1));
             bare.extend(nothing);
         }
     }
     let place = if sandboxed { "in" } else { "without" };
-    let row = Row::new(
-        format!("`true` as a turn of the agent, {place} a sandbox"),
-        Unit::Milliseconds,
-        ours,
-    )?;
-    Ok(row.beside("sh -c true", bare)?.go(213.0))
+    let row = |what: &str, samples| {
+        let what = format!("`true`{what} in a run, {place} a sandbox");
+        Row::new(what, Unit::Milliseconds, samples)?.beside("sh -c true", bare.clone())
+    };
+    let inner = row(", request → result", inner)?.go(163.0).goal(2.0);
+    Ok(vec![
+        inner.into(),
+        row(" as a turn of the agent", whole)?.go(213.0).into(),
+    ])
 }

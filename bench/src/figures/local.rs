@@ -28,6 +28,7 @@ fn of(bench: &Bench, isolation: LocalIsolation) -> anyhow::Result<Vec<Line>> {
             asked_for,
             started,
             turns,
+            commands: _,
         } = local.run(&plan(), Vec::new(), sandboxed)?;
         let first = turns.first().context("no turn was asked for")?.at;
         if round > 0 {

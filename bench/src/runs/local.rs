@@ -1,16 +1,18 @@
 //! Runs by the local executor, with a gateway of ours.
 
+use super::Watch;
 use crate::model::{Asked, FakeGateway, Says, next};
 use crate::process::DEADLINE;
 use crate::programs::Programs;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use sympozium_core::error::{BoxError, chain};
-use sympozium_core::ids::RunUid;
+use sympozium_core::ids::{PackName, RunUid};
+use sympozium_core::ipc::{Folder, Layout};
 use sympozium_core::local::{
     LocalEvent, LocalEvents, LocalExecutor, LocalIsolation, LocalProcess, LocalProgram, LocalPrograms,
     LocalSettings, RunGateway,
@@ -24,7 +26,7 @@ pub(crate) struct Local {
     executor: LocalExecutor,
     shared: Arc<Shared>,
     heard: Receiver<Asked>,
-    _root: tempfile::TempDir,
+    root: tempfile::TempDir,
 }
 
 /// How a run went.
@@ -35,6 +37,8 @@ pub(crate) struct LocalRun {
     /// When its agent's process (in a sandbox: that one's launcher) had started.
     pub(crate) started: Instant,
     pub(crate) turns: Vec<Asked>,
+    /// Milliseconds from each request for a command to its result, as seen from outside.
+    pub(crate) commands: Vec<f64>,
 }
 
 /// What the executor calls back.
@@ -113,7 +117,7 @@ impl Local {
             executor: LocalExecutor::new(settings, shared.clone()).events(shared.clone()),
             shared,
             heard,
-            _root: root,
+            root,
         })
     }
 
@@ -139,6 +143,10 @@ impl Local {
         let asked_for = Instant::now();
         let ensured = self.runtime.block_on(self.executor.ensure(plan));
         ensured.map_err(|error| anyhow::anyhow!("start a run: {}", chain(&error)))?;
+        let watch = match plan.sandbox {
+            Some(_) => Some(Watch::start(&self.tools_dir(plan.run.uid)?)?),
+            None => None,
+        };
         let mut all = Vec::new();
         while all.len() < turns {
             all.push(next(&self.heard, || self.check_running(plan.run.uid))?);
@@ -153,7 +161,21 @@ impl Local {
             asked_for,
             started,
             turns: all,
+            commands: watch.map(Watch::times).unwrap_or_default(),
         })
+    }
+
+    /// Where requests for commands appear. With a sandbox, that is where only its holder's mounts show it.
+    fn tools_dir(&self, run: RunUid) -> anyhow::Result<PathBuf> {
+        let place = self.root.path().join(run.to_string());
+        let layout = match holder()? {
+            None => Layout::new(place.join("ipc")),
+            Some(pid) => {
+                let place = place.strip_prefix("/").context("a folder without a root")?;
+                Layout::new(Path::new("/proc").join(pid).join("root").join(place).join("ipc"))
+            }
+        };
+        Ok(layout.folder(&Folder::Tools(PackName::new("sandbox")?)))
     }
 
     fn check_running(&self, run: RunUid) -> anyhow::Result<()> {
@@ -198,6 +220,22 @@ impl Local {
             code => bail!("the run failed, with exit code {code}"),
         }
     }
+}
+
+/// The process of ours that holds a run's private file systems, if there is one.
+fn holder() -> anyhow::Result<Option<String>> {
+    let own = std::process::id().to_string();
+    for entry in std::fs::read_dir("/proc").context("look at the processes")? {
+        let path = entry.context("look at a process")?.path();
+        // Others come and go meanwhile.
+        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
+        let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+        let is_ours = crate::machine::field(&status, "PPid").as_ref() == Some(&own);
+        if is_ours && command.split('\0').any(|argument| argument == "--hold") {
+            return Ok(path.file_name().map(|pid| pid.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 impl Drop for Local {

@@ -2,9 +2,11 @@
 
 mod local;
 mod place;
+mod watch;
 
 pub(crate) use local::{Local, LocalRun};
 pub(crate) use place::Place;
+use watch::Watch;
 
 use std::path::Path;
 use sympozium_core::run::RunPlan;
