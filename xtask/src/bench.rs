@@ -19,10 +19,19 @@ struct Build {
     profile: &'static str,
 }
 
-/// Builds and measures; all arguments but `--smoke` are the bench's own.
+/// The page with the figures, and what stands around them there.
+const PAGE: &str = "docs/performance.md";
+const BEGIN: &str = "<!-- figures: begin -->\n";
+const END: &str = "<!-- figures: end -->";
+
+/// Builds and measures; all arguments but `--smoke` and `--write` are the bench's own.
 pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
-    if args.iter().any(|arg| arg == "--smoke") {
+    let has = |wanted: &str| args.iter().any(|arg| arg == wanted);
+    if has("--smoke") {
         return smoke(args);
+    }
+    if has("--write") && args.len() > 1 {
+        bail!("`bench --write` measures everything, and takes nothing else");
     }
     let build = Build::here()?;
     let mut stages = Stages::default();
@@ -37,12 +46,31 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
         build.target, build.profile
     );
     let mut bench = Command::new(repo::target_dir().join("release/sympozium-bench"));
-    bench.arg("--programs").arg(build.folder()).args(args);
+    bench.arg("--programs").arg(build.folder());
+    if has("--write") {
+        return write(&repo::stdout_of(bench.arg("--markdown"))?);
+    }
+    bench.args(args);
     let status = bench.status().context("start the bench")?;
     if !status.success() {
         bail!("not everything could be measured");
     }
     Ok(())
+}
+
+/// Puts the figures into their page.
+fn write(figures: &str) -> anyhow::Result<()> {
+    let path = repo::root().join(PAGE);
+    let page = std::fs::read_to_string(&path).with_context(|| format!("read {PAGE}"))?;
+    let page =
+        with_figures(&page, figures).with_context(|| format!("find the place of the figures in {PAGE}"))?;
+    std::fs::write(&path, page).with_context(|| format!("write {PAGE}"))
+}
+
+fn with_figures(page: &str, figures: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{figures}{END}{after}"))
 }
 
 /// Only proves that every figure can be measured, with the programs of the tests.
@@ -137,6 +165,16 @@ mod tests {
             profile: "release",
         };
         assert_eq!(Build::of(host, "[profile.release]\n", |_| false), own);
+    }
+
+    #[test]
+    fn figures_replace_the_ones_before_and_nothing_else() {
+        let page = format!("a\n{BEGIN}old\n{END}\nb\n");
+        let expected = format!("a\n{BEGIN}new\n{END}\nb\n");
+        assert_eq!(with_figures(&page, "new\n"), Some(expected));
+        assert_eq!(with_figures("a\n", "new\n"), None);
+        let page = std::fs::read_to_string(repo::root().join(PAGE)).unwrap();
+        assert!(with_figures(&page, "").is_some());
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "[--quick|--smoke] [NAME…]",
-        about: "figures beside a bare baseline (docs/performance.md); --markdown, --json FILE",
+        arguments: "[--quick] [NAME…]",
+        about: "how fast and how large, beside bare baselines; --write: into docs/performance.md",
         run: bench::command,
     },
 ];
