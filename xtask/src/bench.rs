@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::{repo, stage::Stages};
+use crate::{deps, repo, stage::Stages};
 
 /// How the small programs are built.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ struct Build {
     target: String,
     /// The profile for shipped programs where there is one, else `release`.
     profile: &'static str,
+    /// The features of all programs but the `sympozium` command, which is not small.
+    features: String,
 }
 
 /// The page with the figures, and what stands around them there.
@@ -106,10 +108,12 @@ impl Build {
         };
         let manifest = repo::root().join("Cargo.toml");
         let manifest = std::fs::read_to_string(manifest).context("read Cargo.toml")?;
-        Ok(Self::of(host, &manifest, installed))
+        let mut features = deps::features_of("sympozium-bins")?;
+        features.retain(|feature| feature != "cli");
+        Ok(Self::of(host, &manifest, features.join(","), installed))
     }
 
-    fn of(host: &str, manifest: &str, installed: impl Fn(&str) -> bool) -> Self {
+    fn of(host: &str, manifest: &str, features: String, installed: impl Fn(&str) -> bool) -> Self {
         let musl = host.replace("-gnu", "-musl");
         Self {
             target: if installed(&musl) { musl } else { host.to_owned() },
@@ -118,6 +122,7 @@ impl Build {
             } else {
                 "release"
             },
+            features,
         }
     }
 
@@ -130,7 +135,7 @@ impl Build {
             "--bins",
             "--no-default-features",
             "--features",
-            "runner,toolbox",
+            &self.features,
         ]);
         let variable = self.target.to_uppercase().replace('-', "_");
         cargo.env(
@@ -155,16 +160,22 @@ mod tests {
         let musl = Build {
             target: "x86_64-unknown-linux-musl".to_owned(),
             profile: "dist",
+            features: "a,b".to_owned(),
         };
         assert_eq!(
-            Build::of(host, "[profile.dist]\n", |target| target == musl.target),
+            Build::of(host, "[profile.dist]\n", "a,b".to_owned(), |target| target
+                == musl.target),
             musl
         );
         let own = Build {
             target: host.to_owned(),
             profile: "release",
+            features: "a,b".to_owned(),
         };
-        assert_eq!(Build::of(host, "[profile.release]\n", |_| false), own);
+        assert_eq!(
+            Build::of(host, "[profile.release]\n", "a,b".to_owned(), |_| false),
+            own
+        );
     }
 
     #[test]
@@ -182,6 +193,7 @@ mod tests {
         let build = Build {
             target: "x86_64-unknown-linux-gnu".to_owned(),
             profile: "release",
+            features: "a,b".to_owned(),
         };
         let cargo = build.programs();
         let flags = cargo

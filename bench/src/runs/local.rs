@@ -1,6 +1,7 @@
 //! Runs by the local executor, with a gateway of ours.
 
 use super::Watch;
+use crate::machine::field;
 use crate::model::{Asked, FakeGateway, Says, next};
 use crate::process::DEADLINE;
 use crate::programs::Programs;
@@ -192,11 +193,16 @@ impl Local {
         }
     }
 
+    /// The launcher itself stays outside; what it started has mounts of its own.
     fn check_sandboxed(&self) -> anyhow::Result<()> {
-        let (_, pid) = locked(&self.shared.agent).context("the executor did not tell of its agent")?;
-        let namespace = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt"));
-        let (own, agents) = (namespace("self"), namespace(&pid.to_string()));
-        if own.context("look at a namespace")? == agents.context("look at a namespace")? {
+        let (_, launcher) = locked(&self.shared.agent).context("the executor did not tell of its agent")?;
+        let mounts = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
+        let own = mounts("self").context("look at a namespace")?;
+        let inside = children(launcher)?;
+        if !inside
+            .iter()
+            .any(|pid| mounts(pid).is_ok_and(|theirs| theirs != own))
+        {
             bail!("the executor makes no sandbox");
         }
         Ok(())
@@ -224,18 +230,26 @@ impl Local {
 
 /// The process of ours that holds a run's private file systems, if there is one.
 fn holder() -> anyhow::Result<Option<String>> {
-    let own = std::process::id().to_string();
+    let holds = |pid: &String| {
+        let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.split('\0').any(|argument| argument == "--hold")
+    };
+    Ok(children(std::process::id())?.into_iter().find(holds))
+}
+
+/// The processes that a process has started and that are there.
+fn children(parent: u32) -> anyhow::Result<Vec<String>> {
+    let parent = parent.to_string();
+    let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").context("look at the processes")? {
-        let path = entry.context("look at a process")?.path();
+        let entry = entry.context("look at a process")?;
         // Others come and go meanwhile.
-        let status = std::fs::read_to_string(path.join("status")).unwrap_or_default();
-        let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
-        let is_ours = crate::machine::field(&status, "PPid").as_ref() == Some(&own);
-        if is_ours && command.split('\0').any(|argument| argument == "--hold") {
-            return Ok(path.file_name().map(|pid| pid.to_string_lossy().into_owned()));
+        let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+        if field(&status, "PPid").as_ref() == Some(&parent) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 impl Drop for Local {
