@@ -53,6 +53,8 @@ pub(crate) struct Arguments {
     pub(crate) json: Option<PathBuf>,
     /// The folder with the programs under test; `None` = beside this one.
     pub(crate) programs: Option<PathBuf>,
+    /// How they were built, in words.
+    pub(crate) built: Option<String>,
 }
 
 impl Arguments {
@@ -63,7 +65,7 @@ impl Arguments {
         while let Some(argument) = arguments.next() {
             let mut value = || {
                 let value = arguments.next();
-                value.with_context(|| format!("{argument} needs a path behind it"))
+                value.with_context(|| format!("{argument} needs a value behind it"))
             };
             match argument.as_str() {
                 "--quick" => all.effort = Effort::Quick,
@@ -71,6 +73,7 @@ impl Arguments {
                 "--markdown" => all.format = Format::Markdown,
                 "--json" => all.json = Some(value()?.into()),
                 "--programs" => all.programs = Some(value()?.into()),
+                "--built" => all.built = Some(value()?),
                 name if name.starts_with('-') => {
                     bail!(
                         "{name} is unknown; there are --quick, --markdown, --json FILE and names of figures"
@@ -117,7 +120,7 @@ mod tests {
             .collect();
         assert_eq!(names, ["size", "policy"]);
         assert!(parse("--fast").unwrap_err().contains("--fast is unknown"));
-        assert!(parse("--json").unwrap_err().contains("needs a path"));
+        assert!(parse("--json").unwrap_err().contains("needs a value"));
         assert!(parse("polici").unwrap().chosen().is_err());
     }
 

@@ -53,7 +53,7 @@ fn begin() -> anyhow::Result<bool> {
         programs: programs::Programs::find(arguments.programs.as_deref())?,
         effort: arguments.effort,
     };
-    let mut table = Table::begin(&bench);
+    let mut table = Table::begin(&bench, arguments.built.clone());
     for figure in chosen {
         measure(figure, &bench, &mut table);
     }

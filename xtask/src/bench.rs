@@ -43,12 +43,12 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
         &mut repo::cargo(&["build", "--release", "-p", "sympozium-bench"]),
     );
     stages.finish()?;
-    println!(
-        "  the programs are built for {}, profile {}",
-        build.target, build.profile
-    );
     let mut bench = Command::new(repo::target_dir().join("release/sympozium-bench"));
-    bench.arg("--programs").arg(build.folder());
+    let programs = format!("Programs for {}, profile {}.", build.target, build.profile);
+    bench
+        .arg("--programs")
+        .arg(build.folder())
+        .args(["--built", &programs]);
     if has("--write") {
         return write(&repo::stdout_of(bench.arg("--markdown"))?);
     }

@@ -48,6 +48,8 @@ impl From<Row> for Line {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Table {
     machine: Machine,
+    /// How the programs under test were built, if somebody said.
+    built: Option<String>,
     load_at_begin: String,
     load_at_end: String,
     /// Enough was measured for the numbers to mean something.
@@ -63,9 +65,10 @@ struct Figure {
 }
 
 impl Table {
-    pub(crate) fn begin(bench: &Bench) -> Self {
+    pub(crate) fn begin(bench: &Bench, built: Option<String>) -> Self {
         Self {
             machine: Machine::look(),
+            built,
             load_at_begin: load(),
             load_at_end: String::new(),
             meaningful: bench.effort != Effort::Smoke,

@@ -64,13 +64,15 @@ fn table_row(cells: &[String; 9]) -> String {
 
 fn preface(table: &Table) -> String {
     let machine = &table.machine;
+    let built = table.built.as_ref().map(|built| format!(" {built}"));
+    let built = built.unwrap_or_default();
     let warning = if table.meaningful {
         ""
     } else {
         "\nA smoke test: the numbers mean nothing."
     };
     format!(
-        "{}, {} cores, {} of memory, Linux {}, temporary files on {}; load average {} at the beginning, {} at the end.{warning}",
+        "{}, {} cores, {} of memory, Linux {}, temporary files on {}; load average {} at the beginning, {} at the end.{built}{warning}",
         machine.processor,
         machine.cores,
         machine.memory,
@@ -174,6 +176,7 @@ mod tests {
         };
         Table {
             machine,
+            built: Some("By hand.".to_owned()),
             load_at_begin: "0.1".to_owned(),
             load_at_end: "0.2".to_owned(),
             meaningful: true,
@@ -188,7 +191,7 @@ mod tests {
     fn a_table_has_a_row_per_figure_and_a_sentence_for_what_is_missing() {
         let text = plain(&table());
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].ends_with("load average 0.1 at the beginning, 0.2 at the end."));
+        assert!(lines[0].ends_with("load average 0.1 at the beginning, 0.2 at the end. By hand."));
         assert_eq!(lines[1].find("unit"), lines[2].find("ms"));
         let words: Vec<&str> = lines[2].split_whitespace().collect();
         let expected = "f: a ms 2 1–3 1 (3) bare 1 [1–1] 2× 163 ≤ 1.5 MISSED";
