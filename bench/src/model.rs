@@ -42,21 +42,27 @@ pub(crate) struct FakeGateway {
 }
 
 impl FakeGateway {
-    /// Listens there, and tells `heard` of each turn.
+    /// Listens there, and tells `heard` of each turn. At the first one it takes a `look` before it answers: whoever asks
+    /// is there as long as it waits.
     pub(crate) fn start(
         socket: &Path,
         plan: &RunPlan,
         says: &[Says],
         heard: Sender<Asked>,
+        look: impl FnOnce() + Send + 'static,
     ) -> anyhow::Result<Self> {
         let input = serde_json::to_vec(&run_input(plan)?).context("write a run's input as JSON")?;
         let input = document(&input);
         let done = rendered(says.len(), &Says::Done)?;
         let says = says.iter().enumerate().map(|(turn, says)| rendered(turn, says));
         let mut says = says.collect::<anyhow::Result<VecDeque<_>>>()?;
+        let mut look = Some(look);
         let answer = move |request: Request| {
             if !request.head.starts_with("POST /v1/chat ") {
                 return input.clone();
+            }
+            if let Some(look) = look.take() {
+                look();
             }
             let answer = says.pop_front().unwrap_or_else(|| done.clone());
             // Nobody may be interested any more.

@@ -8,6 +8,7 @@ use crate::programs::Programs;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -47,10 +48,31 @@ struct Shared {
     hear: Sender<Asked>,
     says: Mutex<Vec<Says>>,
     open: Mutex<Option<FakeGateway>>,
-    /// The agent's process.
-    agent: Mutex<Option<(Instant, u32)>>,
+    agent: Arc<Agent>,
     /// What went wrong, for the error.
     complaints: Mutex<Vec<String>>,
+}
+
+/// The agent's process.
+#[derive(Default)]
+struct Agent {
+    started: Mutex<Option<(Instant, u32)>>,
+    /// It was seen in a sandbox.
+    sandboxed: AtomicBool,
+}
+
+impl Agent {
+    /// Looks whether it is in a sandbox. The launcher itself stays outside; what it started has mounts of its own.
+    fn look(&self) {
+        let Some((_, launcher)) = *locked(&self.started) else {
+            return;
+        };
+        let mounts = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+        let own = mounts("self");
+        let inside = |pid: &String| mounts(pid).is_some_and(|theirs| Some(theirs) != own);
+        let seen = children(launcher).is_ok_and(|inside_it| inside_it.iter().any(inside));
+        self.sandboxed.store(seen, Ordering::Relaxed);
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -60,7 +82,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl RunGateway for Shared {
     async fn open(&self, plan: &Arc<RunPlan>, socket: &Path) -> Result<(), BoxError> {
-        let gateway = FakeGateway::start(socket, plan, &locked(&self.says), self.hear.clone())?;
+        let agent = Arc::clone(&self.agent);
+        let look = move || agent.look();
+        let gateway = FakeGateway::start(socket, plan, &locked(&self.says), self.hear.clone(), look)?;
         *locked(&self.open) = Some(gateway);
         Ok(())
     }
@@ -76,7 +100,7 @@ impl LocalEvents for Shared {
             LocalEvent::Started {
                 process: LocalProcess::Runner,
                 pid,
-            } => *locked(&self.agent) = Some((Instant::now(), pid)),
+            } => *locked(&self.agent.started) = Some((Instant::now(), pid)),
             LocalEvent::Ended {
                 process, complaint, ..
             } if !complaint.is_empty() => {
@@ -109,7 +133,7 @@ impl Local {
             hear,
             says: Mutex::default(),
             open: Mutex::default(),
-            agent: Mutex::default(),
+            agent: Arc::default(),
             complaints: Mutex::default(),
         });
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -127,7 +151,8 @@ impl Local {
     pub(crate) fn run(&self, plan: &RunPlan, says: Vec<Says>, sandboxed: bool) -> anyhow::Result<LocalRun> {
         let turns = says.len() + 1;
         *locked(&self.shared.says) = says;
-        *locked(&self.shared.agent) = None;
+        *locked(&self.shared.agent.started) = None;
+        self.shared.agent.sandboxed.store(false, Ordering::Relaxed);
         locked(&self.shared.complaints).clear();
         let done = self.carry_out(plan, turns, sandboxed);
         let removed = self.runtime.block_on(self.executor.remove(plan.run.uid));
@@ -151,11 +176,11 @@ impl Local {
         let mut all = Vec::new();
         while all.len() < turns {
             all.push(next(&self.heard, || self.check_running(plan.run.uid))?);
-            if all.len() == 1 && sandboxed {
-                self.check_sandboxed()?;
+            if sandboxed && !self.shared.agent.sandboxed.load(Ordering::Relaxed) {
+                bail!("the executor makes no sandbox");
             }
         }
-        let agent = *locked(&self.shared.agent);
+        let agent = *locked(&self.shared.agent.started);
         let (started, _) = agent.context("the executor did not tell of its agent")?;
         self.wait_for_end(plan.run.uid)?;
         Ok(LocalRun {
@@ -191,21 +216,6 @@ impl Local {
             // Starting, running, and what may come to be told besides.
             _ => Ok(()),
         }
-    }
-
-    /// The launcher itself stays outside; what it started has mounts of its own.
-    fn check_sandboxed(&self) -> anyhow::Result<()> {
-        let (_, launcher) = locked(&self.shared.agent).context("the executor did not tell of its agent")?;
-        let mounts = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/mnt"));
-        let own = mounts("self").context("look at a namespace")?;
-        let inside = children(launcher)?;
-        if !inside
-            .iter()
-            .any(|pid| mounts(pid).is_ok_and(|theirs| theirs != own))
-        {
-            bail!("the executor makes no sandbox");
-        }
-        Ok(())
     }
 
     fn wait_for_end(&self, run: RunUid) -> anyhow::Result<()> {

@@ -28,7 +28,7 @@ impl Place {
     pub(crate) fn new(says: &[Says]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("make a folder for a run")?;
         let (plan, (hear, heard)) = (super::plan(), channel());
-        let gateway = FakeGateway::start(&folder.path().join("g.sock"), &plan, says, hear)?;
+        let gateway = FakeGateway::start(&folder.path().join("g.sock"), &plan, says, hear, || {})?;
         let place = Self {
             folder,
             plan,
