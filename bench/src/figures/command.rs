@@ -1,6 +1,7 @@
 //! A command that does nothing: from its request to its result, and as a turn of the agent.
 
 use super::Bench;
+use super::local::unless_impossible;
 use crate::model::{command_turns, gaps};
 use crate::process::{DEADLINE, millis, start_and_wait};
 use crate::report::{Line, Row, Unit};
@@ -18,10 +19,7 @@ use uuid::Uuid;
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let mut lines = vec![by_hand(bench)?.into()];
     lines.extend(by_an_agent(bench, LocalIsolation::None)?);
-    match by_an_agent(bench, LocalIsolation::Full) {
-        Ok(more) => lines.extend(more),
-        Err(error) => lines.push(Line::not_possible("in a sandbox", format!("{error:#}"))),
-    }
+    lines.extend(unless_impossible(by_an_agent(bench, LocalIsolation::Full))?);
     Ok(lines)
 }
 

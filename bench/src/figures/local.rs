@@ -4,18 +4,25 @@ use super::Bench;
 use super::start::{NOTHING, nothing};
 use crate::process::{millis, start_and_wait};
 use crate::report::{Line, Row, Unit};
-use crate::runs::{Local, LocalRun, plan};
+use crate::runs::{Local, LocalRun, NotPossible, plan};
 use anyhow::Context;
 use std::process::Command;
 use sympozium_core::local::LocalIsolation;
 
 pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Line>> {
     let mut lines = of(bench, LocalIsolation::None)?;
-    match of(bench, LocalIsolation::Full) {
-        Ok(more) => lines.extend(more),
-        Err(error) => lines.push(Line::not_possible("in a sandbox", format!("{error:#}"))),
-    }
+    lines.extend(unless_impossible(of(bench, LocalIsolation::Full))?);
     Ok(lines)
+}
+
+/// What was measured in a sandbox, or why there is none.
+pub(super) fn unless_impossible(measured: anyhow::Result<Vec<Line>>) -> anyhow::Result<Vec<Line>> {
+    match measured {
+        Err(error) if error.is::<NotPossible>() => {
+            Ok(vec![Line::not_possible("in a sandbox", format!("{error:#}"))])
+        }
+        other => other,
+    }
 }
 
 fn of(bench: &Bench, isolation: LocalIsolation) -> anyhow::Result<Vec<Line>> {

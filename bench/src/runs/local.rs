@@ -22,6 +22,9 @@ use sympozium_core::local::{
 use sympozium_core::run::{Observed, RunExecutor, RunPlan};
 use tokio::runtime::Runtime;
 
+/// The most of complaints that an error repeats, in characters.
+const MAX_COMPLAINT: usize = 300;
+
 /// An executor with one run at a time.
 pub(crate) struct Local {
     runtime: Runtime,
@@ -30,6 +33,18 @@ pub(crate) struct Local {
     heard: Receiver<Asked>,
     root: tempfile::TempDir,
 }
+
+/// This machine, or what is built, allows no such run. Everything else that goes wrong is a fault.
+#[derive(Debug)]
+pub(crate) struct NotPossible(String);
+
+impl std::fmt::Display for NotPossible {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotPossible {}
 
 /// How a run went.
 #[derive(Debug)]
@@ -123,7 +138,11 @@ impl Local {
             toolbox: program(programs.toolbox()?),
             sandbox: match isolation {
                 LocalIsolation::None => program(programs.toolbox()?),
-                LocalIsolation::Full => program(programs.sandbox()?),
+                LocalIsolation::Full => program(
+                    programs
+                        .sandbox()
+                        .map_err(|error| NotPossible(error.to_string()))?,
+                ),
             },
         };
         let mut settings = LocalSettings::new(root.path(), programs);
@@ -158,7 +177,10 @@ impl Local {
         let removed = self.runtime.block_on(self.executor.remove(plan.run.uid));
         let mut done = done.with_context(|| {
             let complaints = locked(&self.shared.complaints).join("; ");
-            format!("a run by the local executor went wrong ({complaints})")
+            // What programs write for people may have colours and many lines.
+            let readable = complaints.chars().filter(|sign| !sign.is_control());
+            let start: String = readable.take(MAX_COMPLAINT).collect();
+            format!("a run by the local executor went wrong ({start})")
         })?;
         removed.context("remove a run")?;
         done.turns.extend(self.heard.try_iter());
@@ -168,7 +190,7 @@ impl Local {
     fn carry_out(&self, plan: &RunPlan, turns: usize, sandboxed: bool) -> anyhow::Result<LocalRun> {
         let asked_for = Instant::now();
         let ensured = self.runtime.block_on(self.executor.ensure(plan));
-        ensured.map_err(|error| anyhow::anyhow!("start a run: {}", chain(&error)))?;
+        ensured.map_err(|error| NotPossible(format!("start a run: {}", chain(&error))))?;
         let watch = match plan.sandbox {
             Some(_) => Some(Watch::start(&self.tools_dir(plan.run.uid)?)?),
             None => None,

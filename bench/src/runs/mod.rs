@@ -4,7 +4,7 @@ mod local;
 mod place;
 mod watch;
 
-pub(crate) use local::{Local, LocalRun};
+pub(crate) use local::{Local, LocalRun, NotPossible};
 pub(crate) use place::Place;
 use watch::Watch;
 
