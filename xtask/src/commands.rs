@@ -2,7 +2,7 @@
 //!
 //! Holds no behaviour; `docs-check` reads the same table to tell whether a command that a page mentions exists.
 
-use crate::{ci, deny, deps, docs_check, features, fuzz, lint, manifests, package, test};
+use crate::{bench, ci, deny, deps, docs_check, features, fuzz, lint, manifests, package, test};
 
 /// One line of `cargo xtask help`, and what runs when it is asked for.
 pub(crate) struct Command {
@@ -73,6 +73,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "[--without-test]",
         about: "all of the above, as the continuous build runs it",
         run: ci::command,
+    },
+    Command {
+        name: "bench",
+        arguments: "[--quick] [NAME…]",
+        about: "how fast and how large, beside bare baselines; --write: into docs/performance.md",
+        run: bench::command,
     },
 ];
 

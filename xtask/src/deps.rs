@@ -34,6 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sympozium-channels",
         ],
     ),
+    // It starts the programs, and must not know what is in them.
+    ("sympozium-bench", &["sympozium-core", "sympozium-llm"]),
     ("xtask", &[]),
 ];
 

@@ -9,6 +9,7 @@
     reason = "a command-line program speaks by printing"
 )]
 
+mod bench;
 mod ci;
 mod commands;
 mod counts;
