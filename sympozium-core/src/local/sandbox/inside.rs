@@ -61,7 +61,7 @@ fn enter_root(plan: &SandboxPlan, mounts: Option<&OwnedFd>) -> Result<(), SetupE
     rustix::system::sethostname(HOSTNAME).during(Step::Namespaces)?;
     sys::loopback_up().during(Step::Loopback)?;
     let proc = processes().during(Step::Proc)?;
-    let mut root = Root::new(&proc, owner)?;
+    let root = Root::new(&proc, owner, &plan.mounts)?;
     for mount in &plan.mounts {
         root.add(mount)?;
     }

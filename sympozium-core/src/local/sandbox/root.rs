@@ -38,13 +38,16 @@ pub(super) struct Root<'a> {
     proc: &'a OwnedFd,
     /// Who the program is on the machine.
     owner: Owner,
-    /// Maps of owners that were made already.
+    /// A map for each owner whose files are shown as the program's own.
     maps: BTreeMap<Owner, OwnedFd>,
 }
 
 impl<'a> Root<'a> {
-    /// An empty one. It lies over the old root, where nothing reaches it but this value, and hides nothing.
-    pub(super) fn new(proc: &'a OwnedFd, owner: Owner) -> Result<Self, SetupError> {
+    /// An empty one, into which these are to come. It lies over the old root, where nothing reaches it but this value, and
+    /// hides nothing.
+    pub(super) fn new(proc: &'a OwnedFd, owner: Owner, mounts: &[Mount]) -> Result<Self, SetupError> {
+        // First: a process over whose root something lies counts as one with another root, which makes no user namespaces.
+        let maps = maps(proc, owner, mounts)?;
         let memory = Memory {
             bytes: ROOT_BYTES,
             files: ROOT_FILES,
@@ -63,12 +66,12 @@ impl<'a> Root<'a> {
             dir: make().during(Step::Root)?,
             proc,
             owner,
-            maps: BTreeMap::new(),
+            maps,
         })
     }
 
     /// Adds what the plan says.
-    pub(super) fn add(&mut self, mount: &Mount) -> Result<(), SetupError> {
+    pub(super) fn add(&self, mount: &Mount) -> Result<(), SetupError> {
         let at = mount.at.as_path();
         match &mount.kind {
             MountKind::Bind {
@@ -118,11 +121,7 @@ impl<'a> Root<'a> {
         rustix::process::chdir("/").during(Step::Pivot)
     }
 
-    fn map_owner(&mut self, tree: &OwnedFd, on_disk: Owner) -> io::Result<()> {
-        if !self.maps.contains_key(&on_disk) {
-            let made = idmap::namespace(self.proc, on_disk, self.owner)?;
-            self.maps.insert(on_disk, made);
-        }
+    fn map_owner(&self, tree: &OwnedFd, on_disk: Owner) -> io::Result<()> {
         match self.maps.get(&on_disk) {
             Some(map) => mount::map_owners(tree, map.as_fd()),
             None => Err(Errno::INVAL.into()),
@@ -223,6 +222,26 @@ impl<'a> Root<'a> {
         let parent = at.parent().ok_or(Errno::INVAL)?;
         Ok((self.folder(parent)?, name))
     }
+}
+
+/// A map for each owner whose files are to be shown as the program's own.
+fn maps(proc: &OwnedFd, shown: Owner, mounts: &[Mount]) -> Result<BTreeMap<Owner, OwnedFd>, SetupError> {
+    let mut maps = BTreeMap::new();
+    for mount in mounts {
+        let MountKind::Bind {
+            from,
+            owner: Some(on_disk),
+            ..
+        } = &mount.kind
+        else {
+            continue;
+        };
+        if !maps.contains_key(on_disk) {
+            let made = idmap::namespace(proc, *on_disk, shown).with(Step::IdMap, from)?;
+            maps.insert(*on_disk, made);
+        }
+    }
+    Ok(maps)
 }
 
 /// The names of an absolute path; a way up has no place in it.
