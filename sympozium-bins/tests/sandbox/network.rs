@@ -51,7 +51,7 @@ attacks! {
         "perl -MSocket=:all -e 'socket(my $s, PF_INET6, SOCK_STREAM, 0) or die; connect($s, pack_sockaddr_in6(80, inet_pton(AF_INET6, \"2001:db8::1\"))); print \"$ENV{E} $!\\n\" if $! != 101 && $! != 99'";
     a_datagram_to_a_public_address: Untried,
         "perl -MSocket -e 'socket(my $s, PF_INET, SOCK_DGRAM, 0) or die; connect($s, sockaddr_in(53, inet_aton(\"192.0.2.1\"))) and print \"$ENV{E}\\n\"'";
-    a_name_server: Escapes, r"grep -q '^nameserver' /etc/resolv.conf && echo $E";
+    a_name_server: Escapes, r"grep '^nameserver' /etc/resolv.conf | grep -v -q ' 127.0.0.1$' && echo $E";
     the_hosts_network_namespace: Escapes,
         r#"for p in /proc/[0-9]*; do [ "$(readlink $p/ns/net)" != "$(readlink /proc/self/ns/net)" ] && continue; [ "$p" = "/proc/@VICTIM@" ] && echo $E; done"#;
     a_raw_socket: Escapes, "sc 41 2 3 1";

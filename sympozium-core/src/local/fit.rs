@@ -1,11 +1,12 @@
 //! What of a plan holds on this machine. Pure, but for the look for programs.
 
-use super::{LocalSettings, LocalWorkspace};
+use super::machine::Machine;
+use super::{LocalIsolation, LocalSettings, LocalWorkspace};
 use crate::ids::PackName;
 use crate::run::{ExecError, RunPlan};
 use crate::skill::Sidecar;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The executor that belongs to no pack.
 pub(super) const SANDBOX: &str = "sandbox";
@@ -22,19 +23,34 @@ pub(super) fn check(plan: &RunPlan, settings: &LocalSettings) -> Result<(), Exec
     if plan.sandbox.is_some() && plan.skills.iter().any(|skill| skill.pack.as_str() == SANDBOX) {
         return refuse("a skill pack is named sandbox, and so is the run's sandbox".to_owned());
     }
+    let machine = match settings.isolation {
+        LocalIsolation::None => None,
+        LocalIsolation::Full => Some(Machine::look()),
+    };
     for skill in &plan.skills {
         for document in &skill.documents {
-            let missing = document
-                .requires_bins
-                .iter()
-                .find(|bin| !is_there(bin, &settings.search_path));
-            if let Some(bin) = missing {
-                return refuse(format!(
-                    "the skill {}/{} needs the program {bin}, which is not in {}",
-                    skill.pack,
-                    document.name,
-                    list(&settings.search_path)
-                ));
+            let bins = document.requires_bins.iter();
+            let places = bins.map(|bin| (bin, find(bin, &settings.search_path, machine.as_ref())));
+            for (bin, place) in places {
+                let named = format!(
+                    "the skill {}/{} needs the program {bin}",
+                    skill.pack, document.name
+                );
+                match place {
+                    Place::Seen => {}
+                    Place::Hidden(file) => {
+                        return refuse(format!(
+                            "{named}, which is at {} where a sandbox does not see it; install it below /usr",
+                            file.display()
+                        ));
+                    }
+                    Place::Missing => {
+                        return refuse(format!(
+                            "{named}, which is not in {}",
+                            list(&settings.search_path)
+                        ));
+                    }
+                }
             }
         }
     }
@@ -48,15 +64,41 @@ pub(super) fn check(plan: &RunPlan, settings: &LocalSettings) -> Result<(), Exec
     Ok(())
 }
 
-fn is_there(bin: &str, path: &[std::path::PathBuf]) -> bool {
-    let runnable = |file: &Path| {
+/// Where a program is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Where the run's commands find it.
+    Seen,
+    /// Only where a sandbox does not show it.
+    Hidden(PathBuf),
+    Missing,
+}
+
+/// Looks for a program; in a sandbox only the system's own folders are seen.
+fn find(bin: &str, path: &[PathBuf], machine: Option<&Machine>) -> Place {
+    let runnable = |file: &PathBuf| {
         file.metadata()
             .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
-    if bin.contains('/') {
-        return runnable(Path::new(bin));
+    // A link is worth what it points to.
+    let shows = |file: &PathBuf| {
+        machine.is_none_or(|machine| {
+            let real = file.canonicalize();
+            machine.shows(file) && real.is_ok_and(|real| machine.shows(&real))
+        })
+    };
+    let files: Vec<PathBuf> = if bin.contains('/') {
+        vec![bin.into()]
+    } else {
+        path.iter().map(|dir| dir.join(bin)).collect()
+    };
+    let mut found = files.into_iter().filter(runnable).peekable();
+    let first = found.peek().cloned();
+    match (found.any(|file| shows(&file)), first) {
+        (true, _) => Place::Seen,
+        (false, Some(file)) => Place::Hidden(file),
+        (false, None) => Place::Missing,
     }
-    path.iter().any(|dir| runnable(&dir.join(bin)))
 }
 
 fn list(path: &[std::path::PathBuf]) -> String {
@@ -80,28 +122,32 @@ pub(super) fn executors(plan: &RunPlan) -> Result<Vec<(PackName, Option<&Sidecar
     Ok(all)
 }
 
-/// Sentences on what the plan says and this machine does not do.
+/// Sentences on what the plan says and this machine does not do. What the walls are is said elsewhere.
 pub fn shortfalls(plan: &RunPlan, settings: &LocalSettings) -> Vec<String> {
-    let mut all = vec![
-        "The run is not isolated: its agent and commands can do whatever you can do on this machine."
-            .to_owned(),
-    ];
-    if let LocalWorkspace::Given { dir, read_only: true } = &settings.workspace {
-        all.push(format!(
-            "File tools only read {}, but commands can change it.",
-            dir.display()
-        ));
+    let mut all = Vec::new();
+    let walls = settings.isolation;
+    match walls {
+        LocalIsolation::None => {
+            all.push(
+                "The run is not isolated: its agent and commands can do whatever you can do on this machine."
+                    .to_owned(),
+            );
+            if let LocalWorkspace::Given { dir, read_only: true } = &settings.workspace {
+                let dir = dir.display();
+                all.push(format!("File tools only read {dir}, but commands can change it."));
+            }
+        }
+        LocalIsolation::Full => {}
     }
     for skill in &plan.skills {
         if let Some(sidecar) = &skill.sidecar {
-            of_sidecar(&skill.pack, sidecar, &mut all);
+            of_sidecar(&skill.pack, sidecar, walls, &mut all);
         }
     }
     if let Some(sandbox) = &plan.sandbox {
         if let Some(image) = &sandbox.image {
-            all.push(format!(
-                "The sandbox's image {image} is not used: commands run on this machine."
-            ));
+            let programs = programs(walls);
+            all.push(format!("The sandbox's image {image} is not used: {programs}."));
         }
         if !sandbox.requests.is_empty() || !sandbox.limits.is_empty() {
             all.push("The sandbox's resource limits are not enforced.".to_owned());
@@ -116,15 +162,25 @@ pub fn shortfalls(plan: &RunPlan, settings: &LocalSettings) -> Vec<String> {
     all
 }
 
-fn of_sidecar(pack: &PackName, sidecar: &Sidecar, all: &mut Vec<String>) {
+/// What commands use instead of an image.
+const fn programs(walls: LocalIsolation) -> &'static str {
+    match walls {
+        LocalIsolation::None => "commands run on this machine",
+        LocalIsolation::Full => "commands use this machine's programs",
+    }
+}
+
+fn of_sidecar(pack: &PackName, sidecar: &Sidecar, walls: LocalIsolation, all: &mut Vec<String>) {
     let image = &sidecar.image;
+    let programs = programs(walls);
     all.push(format!(
-        "Skill {pack}: its image {image} is not used, commands run on this machine."
+        "Skill {pack}: its image {image} is not used, {programs}."
     ));
+    let open = walls == LocalIsolation::None;
     let more = [
         (!sidecar.command.is_empty(), "the image's command is not started"),
         (
-            !sidecar.mount_workspace,
+            open && !sidecar.mount_workspace,
             "its commands start in a folder of their own, but can reach the workspace",
         ),
         (
@@ -132,8 +188,12 @@ fn of_sidecar(pack: &PackName, sidecar: &Sidecar, all: &mut Vec<String>) {
             "its resource limits are not enforced",
         ),
         (
-            !sidecar.egress.is_empty(),
+            open && !sidecar.egress.is_empty(),
             "its egress list limits nothing, commands reach what this machine reaches",
+        ),
+        (
+            !open && !sidecar.egress.is_empty(),
+            "its egress list opens nothing, commands have no network here",
         ),
         (sidecar.wants_rbac(), "it gets no rights at an API server"),
     ];
