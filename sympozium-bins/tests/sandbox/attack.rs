@@ -22,12 +22,12 @@ const TRIED: &str = "TRIED";
 const MISSING: &str = "MISSING";
 
 /// What each script can use: `$E` is the word for success; `sc NUMBER ARGS` makes a system call and tells whether it was
-/// refused (EPERM, ENOSYS, EAFNOSUPPORT, EACCES); a word that is no number is handed over as a text.
+/// refused (EPERM, ESRCH, ENOSYS, EAFNOSUPPORT, EACCES); a word that is no number is handed over as a text.
 const PRELUDE: &str = r#"
 E=ESCA; E=${E}PED; export E
 sc() { perl -e '
   my ($n, @a) = @ARGV; my @args = map { /^-?\d+$/ ? $_ + 0 : "$_\0" } @a; my $r = syscall($n, @args); my $e = $! + 0;
-  if ($r == -1 && ($e == 1 || $e == 13)) { print "refused $e\n" }
+  if ($r == -1 && ($e == 1 || $e == 3 || $e == 13)) { print "refused $e\n" }
   elsif ($r == -1 && ($e == 38 || $e == 97)) { print "refused MISS", "ING $e\n" }
   else { print "$ENV{E} $r $e\n" }' "$@"; }
 "#;
@@ -69,6 +69,11 @@ fn without(name: &str, script: &str) {
         escaped(&machine, &shown),
         "{name} proves nothing: it fails without a sandbox too: {shown:?}"
     );
+}
+
+/// A script whose processes may keep its output: as [`inside`], but its output is not collected by a program.
+pub(crate) fn uncollected(machine: &Machine, script: &str) -> String {
+    format!("{ONLY_INSIDE}\n{}\necho {TRIED}", machine.fill(script))
 }
 
 /// The script as it is made in a sandbox, and nowhere else.

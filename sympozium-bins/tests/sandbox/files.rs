@@ -18,7 +18,7 @@ attacks! {
     a_file_beside_the_workspace: Escapes, "f=@FOLDER@/home/planted; { : > $f; } 2>/dev/null && [ -e $f ] && echo $E";
     a_file_beside_the_skills: Untried, "for d in /skills /memory /ipc /; do { : > $d/planted; } 2>/dev/null && echo \"$E $d\"; done";
     a_folder_in_the_root: Escapes, "d=/sympozium-test-$$; mkdir $d 2>/dev/null && echo $E; rmdir $d 2>/dev/null";
-    a_change_of_a_program: Untried, "for f in /usr/bin/* /run/sympozium/*; do [ -w $f ] && echo \"$E $f\"; done; { : >> /proc/1/exe; } 2>/dev/null && echo $E";
+    a_change_of_a_program: Untried, "for f in /usr/bin/* /run/sympozium/*; do [ -f $f ] && [ -w $f ] && echo \"$E $f\"; done; { : >> /proc/1/exe; } 2>/dev/null && echo $E";
     a_change_of_the_own_program: Untried, "{ : >> /proc/self/exe; } 2>/dev/null && echo $E; chmod 777 /bin/sh 2>/dev/null && echo $E";
     a_change_of_the_kernels_settings: Untried, "for f in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sys/vm/overcommit_memory /proc/sysrq-trigger /proc/sys/kernel/hostname; do { : >> $f; } 2>/dev/null && [ -w $f ] && { cat $f > $f; } 2>/dev/null && echo \"$E $f\"; done";
     a_second_root_in_proc: Untried, "for p in /proc/[0-9]*; do [ -e $p/root/root ] && echo \"$E $p\"; [ -e $p/root/var/lib ] && echo \"$E $p\"; done";

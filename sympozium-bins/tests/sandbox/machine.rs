@@ -73,6 +73,11 @@ impl Machine {
         self.folder.path().join(name)
     }
 
+    /// Everything of this machine is below it, so it tells its processes from those of other tests.
+    pub(crate) fn folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
     /// Writes a file that everybody can read.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);

@@ -22,19 +22,19 @@ struct Look {
     runs: usize,
 }
 
-/// Processes that are started from the copies of these tests, by id and name.
+/// Processes of this machine's runs, by id and command line: those outside of sandboxes are told where their files are,
+/// those inside see something that lies there.
 fn processes(machine: &Machine) -> BTreeSet<String> {
-    let program = machine.programs.sympozium();
+    let folder = machine.folder();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
         .filter_map(|entry| {
             let path = entry.path();
-            let exe = std::fs::read_link(path.join("exe")).ok()?;
             let line = std::fs::read(path.join("cmdline")).ok()?;
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            let ours =
-                exe == program || exe.starts_with("/run/sympozium") || line.contains("mark-of-many-runs");
-            ours.then(|| format!("{} {line}", path.display()))
+            let mounts = std::fs::read_to_string(path.join("mountinfo")).unwrap_or_default();
+            (line.contains(&folder) || mounts.contains(&format!("{folder}/data")))
+                .then(|| format!("{} {line}", path.display()))
         })
         .collect()
 }
@@ -124,8 +124,7 @@ fn parent(pid: u32) -> Option<u32> {
 }
 
 fn run_all(machine: &Machine, numbers: &mut Numbers) {
-    let command =
-        "echo mark-of-many-runs > /workspace/a; setsid sh -c 'sleep 0.2 # mark-of-many-runs' & sleep 0.3";
+    let command = "echo begun > /workspace/a; setsid sleep 0.2 & sleep 0.3";
     for batch in 0..RUNS / AT_ONCE {
         let mut runs: Vec<Child> = (0..AT_ONCE)
             .map(|_| outputs::begin(machine, &[command], &["--sandbox", "full"]))
@@ -188,7 +187,7 @@ fn a_hundred_runs_of_which_half_are_killed_leave_the_machine_as_it_was() {
 fn a_process_that_is_left_would_be_seen() {
     let machine = Machine::new(Who::own());
     let mut left = std::process::Command::new("/bin/sh")
-        .args(["-c", "sleep 100; : mark-of-many-runs"])
+        .args(["-c", &format!("sleep 100; : {}", machine.folder())])
         .spawn()
         .unwrap();
     let seen = processes(&machine)

@@ -15,7 +15,6 @@ pub(crate) struct Shown {
     pub(crate) text: String,
     /// Everything else, for those who look for what went wrong.
     pub(crate) all: String,
-    pub(crate) code: Option<i32>,
 }
 
 /// A model's script that calls these commands one after the other.
@@ -73,8 +72,11 @@ pub(crate) fn finish(child: Child) -> Shown {
         .join("\n");
     Shown {
         text,
-        all: format!("{stdout}\n{}", String::from_utf8_lossy(&output.stderr)),
-        code: output.status.code(),
+        all: format!(
+            "{stdout}\n{}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            output.status
+        ),
     }
 }
 

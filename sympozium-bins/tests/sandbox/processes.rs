@@ -1,6 +1,6 @@
 //! Ways to other processes, and ways to live on.
 
-use crate::attack::{held, inside};
+use crate::attack::{held, uncollected};
 use crate::machine::Machine;
 use crate::outputs;
 use crate::who::Who;
@@ -64,7 +64,7 @@ fn leaves_nothing(name: &str, script: &str) {
         }
         let machine = Machine::new(who);
         let mark = mark();
-        let script = inside(&machine, &script.replace("@MARK@", &mark));
+        let script = uncollected(&machine, &script.replace("@MARK@", &mark));
         let shown = outputs::run(
             &machine,
             &[&script, "sleep 0; echo again"],
@@ -88,7 +88,7 @@ fn a_daemon_that_outlives_the_run() {
 fn a_daemon_whose_parents_have_ended() {
     leaves_nothing(
         "an orphan",
-        "(setsid sh -c 'setsid sleep @MARK@ >/dev/null 2>&1 < /dev/null & exit 0' &) ; exit 0",
+        "(setsid sh -c 'setsid sleep @MARK@ >/dev/null 2>&1 < /dev/null & exit 0' &)",
     );
 }
 
@@ -109,6 +109,22 @@ fn a_process_that_keeps_the_output_open() {
 fn the_end_of_the_executor() {
     leaves_nothing(
         "the executor's end",
-        "for s in TERM INT HUP QUIT USR1 STOP KILL; do kill -$s 1 2>/dev/null; kill -$s -1 2>/dev/null & done; wait; sleep @MARK@ &",
+        "(trap '' TERM INT HUP QUIT USR1; for s in TERM INT HUP QUIT USR1 STOP KILL; do kill -$s 1 2>/dev/null; done); sleep @MARK@ &",
     );
+}
+
+#[test]
+fn the_end_of_everything() {
+    for who in Who::all() {
+        if let Some(why) = who.cannot() {
+            println!("skipped: as {who:?}: {why}");
+            continue;
+        }
+        let mut machine = Machine::new(who);
+        let script = uncollected(&machine, "kill -KILL -1; kill -KILL 0");
+        let shown = outputs::run(&machine, &[&script, "echo again"], &["--sandbox", "full"]);
+        assert!(shown.text.contains("again"), "the executor lives on: {shown:?}");
+        assert!(shown.text.contains("[exit code 137]"), "{shown:?}");
+        assert!(machine.victim_lives());
+    }
 }

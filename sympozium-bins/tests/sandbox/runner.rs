@@ -56,8 +56,11 @@ pub(crate) fn from_its_place(machine: &Machine, script: &str) -> Shown {
     let said = all.split_once(BEGIN).and_then(|(_, rest)| rest.rsplit_once(END));
     Shown {
         text: said.map(|(said, _)| said.to_owned()).unwrap_or_default(),
-        code: output.status.code(),
-        all: format!("{all}\n{}", String::from_utf8_lossy(&output.stderr)),
+        all: format!(
+            "{all}\n{}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            output.status
+        ),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ways to keys, files and memory of others.
 
 attacks! {
-    the_providers_key_in_the_environment: Escapes, "env; tr '\\0' '\\n' < /proc/@VICTIM@/environ";
+    the_providers_key_in_the_environment: Escapes, "env | grep -v ^E=; tr '\\0' '\\n' < /proc/@VICTIM@/environ";
     the_environment_of_the_parent: Escapes, "tr '\\0' '\\n' < /proc/@VICTIM@/environ; tr '\\0' '\\n' < /proc/$PPID/environ";
     the_environment_of_any_process: Escapes, "for p in /proc/[0-9]*; do tr '\\0' '\\n' < $p/environ; done 2>/dev/null | grep canary";
     the_environment_of_a_thread: Escapes, "for p in /proc/[0-9]*/task/*; do tr '\\0' '\\n' < $p/environ; done 2>/dev/null | grep canary";
