@@ -19,12 +19,45 @@ pub mod toolbox;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use tokio::runtime::{Builder, Runtime};
 
 /// The exit code for a wrong command line or configuration.
 const BAD_INPUT: u8 = 2;
 
+/// On how many threads a program works.
+#[derive(Debug, Clone, Copy)]
+enum Threads {
+    /// On its first one: for a program that does one thing after the other. Handing work from thread to thread would
+    /// cost it more than the work itself.
+    #[cfg(feature = "runner")]
+    One,
+    /// On a few: for a program that has something to watch while it works.
+    #[cfg(feature = "toolbox")]
+    Few,
+}
+
+impl Threads {
+    fn runtime(self) -> std::io::Result<Runtime> {
+        let mut builder = match self {
+            #[cfg(feature = "runner")]
+            Self::One => Builder::new_current_thread(),
+            #[cfg(feature = "toolbox")]
+            Self::Few => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(2);
+                builder
+            }
+        };
+        builder.enable_all().build()
+    }
+}
+
 /// Runs a program of a run: reads its configuration, then works until its end or until it is asked to stop.
-fn start<C, W, F>(name: &str, arguments: impl Iterator<Item = OsString>, work: W) -> ExitCode
+fn start<C, W, F>(
+    (name, threads): (&str, Threads),
+    arguments: impl Iterator<Item = OsString>,
+    work: W,
+) -> ExitCode
 where
     C: serde::de::DeserializeOwned,
     W: FnOnce(C, tokio_util::sync::CancellationToken) -> F,
@@ -40,10 +73,7 @@ where
     let run = || -> anyhow::Result<u8> {
         let arguments = arguments::Arguments::parse(arguments)?;
         let config = arguments.read_config()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
+        let runtime = threads.runtime()?;
         let code = runtime.block_on(async {
             let cancel = stop::when_asked(arguments.end_with_stdin)?;
             anyhow::Ok(work(config, cancel).await)

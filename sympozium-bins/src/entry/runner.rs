@@ -1,5 +1,6 @@
 //! `sympozium-runner`: the agent. Its configuration is a [`RunnerConfig`].
 
+use super::{Threads, start};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use sympozium_llm::runner::{RunnerConfig, run};
@@ -11,8 +12,8 @@ pub fn main() -> ExitCode {
 
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    super::start(
-        "sympozium-runner",
+    start(
+        ("sympozium-runner", Threads::One),
         arguments,
         async |config: RunnerConfig, cancel| run(config, cancel).await.code(),
     )

@@ -1,5 +1,6 @@
 //! `sympozium-toolbox`: the executor of one skill's commands. Its configuration is a [`ToolboxConfig`].
 
+use super::{Threads, start};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use sympozium_core::error::chain;
@@ -12,8 +13,8 @@ pub fn main() -> ExitCode {
 
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    super::start(
-        "sympozium-toolbox",
+    start(
+        ("sympozium-toolbox", Threads::Few),
         arguments,
         async |config: ToolboxConfig, cancel| {
             let sole = config.sole;
