@@ -24,10 +24,42 @@ pub mod toolbox;
 
 #[cfg(any(feature = "runner", feature = "toolbox"))]
 use std::{ffi::OsString, process::ExitCode};
+#[cfg(any(feature = "runner", feature = "toolbox"))]
+use tokio::runtime::{Builder, Runtime};
 
 /// The exit code for a wrong command line or configuration.
 #[cfg(any(feature = "runner", feature = "toolbox", not(target_os = "linux")))]
 const BAD_INPUT: u8 = 2;
+
+/// On how many threads a program works.
+#[cfg(any(feature = "runner", feature = "toolbox"))]
+#[derive(Debug, Clone, Copy)]
+enum Threads {
+    /// On its first one: for a program that does one thing after the other. Handing work from thread to thread would
+    /// cost it more than the work itself.
+    #[cfg(feature = "runner")]
+    One,
+    /// On a few: for a program that has something to watch while it works.
+    #[cfg(feature = "toolbox")]
+    Few,
+}
+
+#[cfg(any(feature = "runner", feature = "toolbox"))]
+impl Threads {
+    fn runtime(self) -> std::io::Result<Runtime> {
+        let mut builder = match self {
+            #[cfg(feature = "runner")]
+            Self::One => Builder::new_current_thread(),
+            #[cfg(feature = "toolbox")]
+            Self::Few => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(2);
+                builder
+            }
+        };
+        builder.enable_all().build()
+    }
+}
 
 /// Runs a program of a run: gives up what it does not need, reads its configuration, then works until its end or until it
 /// is asked to stop.
@@ -35,7 +67,7 @@ const BAD_INPUT: u8 = 2;
 /// Giving up comes before anything that others wrote is read, and before there are threads.
 #[cfg(any(feature = "runner", feature = "toolbox"))]
 fn start<C, W, F>(
-    name: &str,
+    (name, threads): (&str, Threads),
     arguments: impl Iterator<Item = OsString>,
     give_up: fn() -> anyhow::Result<()>,
     work: W,
@@ -59,10 +91,7 @@ where
     let run = || -> anyhow::Result<u8> {
         let arguments = arguments::Arguments::parse(arguments)?;
         let config = arguments.read_config()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
+        let runtime = threads.runtime()?;
         let code = runtime.block_on(async {
             let cancel = stop::when_asked(arguments.end_with_stdin)?;
             anyhow::Ok(work(config, cancel).await)

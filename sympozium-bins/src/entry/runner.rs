@@ -1,5 +1,6 @@
 //! `sympozium-runner`: the agent. Its configuration is a [`RunnerConfig`].
 
+use super::{Threads, start};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,8 +14,8 @@ pub fn main() -> ExitCode {
 
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    super::start(
-        "sympozium-runner",
+    start(
+        ("sympozium-runner", Threads::One),
         arguments,
         give_up,
         async |config: RunnerConfig, cancel| run(config, cancel).await.code(),

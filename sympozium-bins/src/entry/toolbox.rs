@@ -1,5 +1,6 @@
 //! `sympozium-toolbox`: the executor of one skill's commands. Its configuration is a [`ToolboxConfig`].
 
+use super::{Threads, start};
 use anyhow::Context;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -13,8 +14,8 @@ pub fn main() -> ExitCode {
 
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    super::start(
-        "sympozium-toolbox",
+    start(
+        ("sympozium-toolbox", Threads::Few),
         arguments,
         || keep_memory_private().context("keep memory private"),
         async |config: ToolboxConfig, cancel| {

@@ -10,8 +10,9 @@
 //! Across policies, and the run's own `toolPolicy`, the strictest answer holds.
 
 use super::finding::{Finding, strictest};
+use super::pattern::Name;
 use super::{
-    Feature, GateLayer, PolicyName, Question, RunToolPolicy, ToolAction, ToolGate, ToolGating, ToolRule,
+    Feature, GateLayer, Pattern, PolicyName, Question, RunToolPolicy, ToolAction, ToolGate, ToolGating,
     Verdict,
 };
 use crate::ids::ToolName;
@@ -57,7 +58,12 @@ fn by_layer(layer: &GateLayer, feature: Option<Feature>, tool: &ToolName) -> Fin
         let reason = format!("The tool {tool} needs the feature {name}, which this policy switches off.");
         return Finding::deny(&layer.policy, format!("featureGates.{name}"), reason);
     }
-    let (action, rule) = by_gating(&layer.tools, tool);
+    let ToolGating {
+        default_action,
+        rules,
+    } = &layer.tools;
+    let rules = rules.iter().map(|rule| (&rule.tool, rule.action));
+    let (action, rule) = by_rules(rules, *default_action, tool);
     let rule = rule.map_or_else(
         || "toolGating.defaultAction".to_owned(),
         |i| format!("toolGating.rules[{i}]"),
@@ -69,29 +75,14 @@ fn by_run(run: &RunToolPolicy, tool: &ToolName) -> Option<Finding> {
     if run.allow.is_empty() && run.deny.is_empty() {
         return None;
     }
-    let rules = |patterns: &[super::Pattern], action| {
-        patterns
-            .iter()
-            .map(|tool| ToolRule {
-                tool: tool.clone(),
-                action,
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut all = rules(&run.allow, ToolAction::Allow);
-    all.extend(rules(&run.deny, ToolAction::Deny));
+    let allow = run.allow.iter().map(|pattern| (pattern, ToolAction::Allow));
+    let deny = run.deny.iter().map(|pattern| (pattern, ToolAction::Deny));
     let default_action = if run.allow.is_empty() {
         ToolAction::Allow
     } else {
         ToolAction::Deny
     };
-    let (action, rule) = by_gating(
-        &ToolGating {
-            default_action,
-            rules: all,
-        },
-        tool,
-    );
+    let (action, rule) = by_rules(allow.chain(deny), default_action, tool);
     let rule = match rule {
         None => "toolPolicy.allow".to_owned(),
         Some(i) => match i.checked_sub(run.allow.len()) {
@@ -103,20 +94,29 @@ fn by_run(run: &RunToolPolicy, tool: &ToolName) -> Option<Finding> {
 }
 
 /// The action, and the index of the rule that gave it.
-fn by_gating(gating: &ToolGating, tool: &ToolName) -> (ToolAction, Option<usize>) {
-    let strongest = |exact: bool| {
-        let mut best: Option<(ToolAction, usize)> = None;
-        for (i, rule) in gating.rules.iter().enumerate() {
-            let fits = rule.tool.is_exact() == exact && rule.tool.matches(tool.as_str());
-            if fits && best.is_none_or(|(action, _)| rank(rule.action) > rank(action)) {
-                best = Some((rule.action, i));
-            }
+fn by_rules<'a>(
+    rules: impl Iterator<Item = (&'a Pattern, ToolAction)>,
+    default_action: ToolAction,
+    tool: &ToolName,
+) -> (ToolAction, Option<usize>) {
+    let name = Name::new(tool.as_str());
+    let mut exact: Option<(ToolAction, usize)> = None;
+    let mut starred: Option<(ToolAction, usize)> = None;
+    for (i, (pattern, action)) in rules.enumerate() {
+        let best = if pattern.is_exact() {
+            &mut exact
+        } else {
+            &mut starred
+        };
+        // What could not win is not looked at: texts are compared last.
+        let wins = best.is_none_or(|(so_far, _)| rank(action) > rank(so_far));
+        if wins && pattern.fits(&name) {
+            *best = Some((action, i));
         }
-        best
-    };
-    strongest(true)
-        .or_else(|| strongest(false))
-        .map_or((gating.default_action, None), |(action, i)| (action, Some(i)))
+    }
+    exact
+        .or(starred)
+        .map_or((default_action, None), |(action, i)| (action, Some(i)))
 }
 
 const fn rank(action: ToolAction) -> u8 {
@@ -144,7 +144,7 @@ fn finding(policy: &PolicyName, tool: &ToolName, action: ToolAction, rule: Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Outcome, Pattern, Policy, PolicyOrigin};
+    use crate::policy::{Outcome, Policy, PolicyOrigin, ToolRule};
 
     fn gate(default: ToolAction, rules: &[(&str, ToolAction)]) -> ToolGate {
         let mut policy = Policy::open(PolicyName("p".into()), PolicyOrigin::Instance);

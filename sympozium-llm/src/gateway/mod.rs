@@ -49,7 +49,7 @@ use std::{collections::HashMap, sync::Arc};
 use sympozium_core::ids::RunUid;
 use sympozium_core::store::StepKey;
 use tokio_util::task::TaskTracker;
-use turn::Flight;
+use turn::{Flight, Kept};
 use uuid::Uuid;
 
 /// A gateway. Cheap to clone; all clones are one.
@@ -66,6 +66,8 @@ struct Inner {
     /// Steps under way in this process, so that a second request joins the first.
     flights: std::sync::Mutex<HashMap<StepKey, Arc<Flight>>>,
     runs: Runs,
+    /// Conversations of runs under way.
+    kept: Kept,
     /// Owns all turns: they go on when their client goes away.
     turns: TaskTracker,
 }
@@ -82,6 +84,7 @@ impl Gateway {
             id: Uuid::new_v4(),
             flights: std::sync::Mutex::default(),
             runs: Runs::default(),
+            kept: Kept::default(),
             turns: TaskTracker::new(),
         };
         Self {
@@ -92,6 +95,7 @@ impl Gateway {
     /// Ends a run here: its turns are cancelled, and nothing more is done for it.
     pub fn end_run(&self, run: RunUid) {
         self.inner.runs.end(run);
+        self.inner.kept.forget(run);
     }
 
     /// Waits until all turns that are under way have ended. Call it after the listeners have stopped.

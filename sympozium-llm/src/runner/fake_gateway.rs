@@ -42,6 +42,7 @@ pub(crate) struct Seen {
     /// Calls that reached the model.
     pub(crate) model_calls: usize,
     pub(crate) run_requests: usize,
+    pub(crate) connections: usize,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub(crate) not_ready: usize,
     pub(crate) refuse_run: Option<Problem>,
     pub(crate) plays: VecDeque<Play>,
+    /// Closes each connection after its first answer.
+    pub(crate) closes: bool,
     recorded: BTreeMap<String, Vec<GatewayEvent>>,
     pub(crate) seen: Seen,
 }
@@ -101,6 +104,7 @@ impl FakeGateway {
             not_ready: 0,
             refuse_run: None,
             plays: plays.into(),
+            closes: false,
             recorded: BTreeMap::new(),
             seen: Seen::default(),
         }));
@@ -110,9 +114,15 @@ impl FakeGateway {
             let mut connections = JoinSet::new();
             while let Ok((socket, _)) = listener.accept().await {
                 let state = shared.clone();
+                let keep = {
+                    let mut state = state.lock().unwrap();
+                    state.seen.connections += 1;
+                    !state.closes
+                };
                 connections.spawn(async move {
                     let service = service_fn(move |request| answer(state.clone(), request));
                     let _ = hyper::server::conn::http1::Builder::new()
+                        .keep_alive(keep)
                         .serve_connection(TokioIo::new(socket), service)
                         .await;
                 });

@@ -18,10 +18,17 @@ pub(crate) struct FileJournal {
     folder: PathBuf,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Entry {
     call: ToolCall,
     result: ToolResult,
+}
+
+/// An [`Entry`] as it is written.
+#[derive(Serialize)]
+struct NewEntry<'a> {
+    call: &'a ToolCall,
+    result: &'a ToolResult,
 }
 
 impl FileJournal {
@@ -44,10 +51,7 @@ impl CallJournal for FileJournal {
     }
 
     async fn keep(&self, id: Uuid, call: &ToolCall, result: &ToolResult) {
-        let entry = Entry {
-            call: call.clone(),
-            result: result.clone(),
-        };
+        let entry = NewEntry { call, result };
         if let Err(error) = write_json(&self.folder, &name(id), &entry) {
             tracing::warn!(
                 error = chain(&error),

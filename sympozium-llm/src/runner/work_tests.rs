@@ -178,3 +178,34 @@ async fn a_limit_ends_in_an_answer_and_is_reported() {
         ("As far as I got.", Some(LimitHit::Turns))
     );
 }
+
+/// Bytes of all model requests of a run with that many file-tool turns before its answer.
+async fn bytes_sent(turns: usize) -> usize {
+    let round = |turn: usize| {
+        let path = format!("notes-{turn}.txt");
+        let (name, arguments) = match turn % 3 {
+            0 => ("write_file", json!({"path": path, "content": "x".repeat(500)})),
+            1 => ("read_file", json!({"path": format!("notes-{}.txt", turn - 1)})),
+            _ => ("list_directory", json!({"path": "/skills"})),
+        };
+        Play::Calls(vec![(name.to_owned(), arguments)])
+    };
+    let mut plays: Vec<_> = (0..turns).map(round).collect();
+    plays.push(Play::Says("Done.".to_owned()));
+    let ended = work(plays, |state| state.input.max_turns = 100, as_it_is).await;
+    assert_eq!(ended.exit, RunnerExit::Success, "{:?}", ended.result);
+    let bytes = ended.gateway.with(|state| std::mem::take(&mut state.seen.bytes));
+    assert_eq!(bytes.len(), turns + 1);
+    bytes.iter().sum()
+}
+
+#[tokio::test]
+async fn what_a_runner_sends_grows_linearly_with_its_turns() {
+    let (few, some, many) = (bytes_sent(9).await, bytes_sent(27).await, bytes_sent(81).await);
+    let (first, second) = ((some - few) / 18, (many - some) / 54);
+    // Each further turn costs what the ones before it did; a conversation sent anew would cost more each time.
+    assert!(
+        second * 10 <= first * 11,
+        "{few}, {some}, {many}: {first} bytes a turn, then {second}"
+    );
+}

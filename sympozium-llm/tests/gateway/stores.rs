@@ -5,8 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use sympozium_core::ids::RunUid;
-use sympozium_core::store::{Begin, InMemoryStore, StepClaim, StepKey, StepLog, StepRecord, StoreError};
+use sympozium_core::ids::{InstanceRef, RunUid, SessionKey};
+use sympozium_core::store::{
+    Begin, InMemoryStore, Page, Session, SessionFilter, SessionId, SessionStore, StepClaim, StepKey, StepLog,
+    StepRecord, StoreError, Turn,
+};
 use sympozium_llm::gateway::{Clock, Stores};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -110,5 +113,72 @@ impl Clock for Shared {
     fn now(&self) -> Timestamp {
         let noon: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
         noon + SignedDuration::from_mins(self.0.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Sessions in memory, and how often a transcript was read.
+pub(crate) struct ReadSessions {
+    inner: Arc<InMemoryStore>,
+    reads: AtomicU32,
+}
+
+impl ReadSessions {
+    pub(crate) fn new(inner: Arc<InMemoryStore>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            reads: AtomicU32::new(0),
+        })
+    }
+
+    /// How often a transcript was read since it was asked last.
+    pub(crate) fn reads(&self) -> u32 {
+        self.reads.swap(0, Ordering::SeqCst)
+    }
+
+    /// These sessions, and the rest of the store that they are in.
+    pub(crate) fn with_the_rest(self: &Arc<Self>) -> Stores {
+        Stores {
+            sessions: self.clone(),
+            ..Stores::all(Arc::clone(&self.inner))
+        }
+    }
+}
+
+#[async_trait]
+impl SessionStore for ReadSessions {
+    async fn open(
+        &self,
+        instance: &InstanceRef,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<Session, StoreError> {
+        self.inner.open(instance, key, now).await
+    }
+
+    async fn append(&self, id: SessionId, turns: &[Turn]) -> Result<(), StoreError> {
+        SessionStore::append(self.inner.as_ref(), id, turns).await
+    }
+
+    async fn transcript(
+        &self,
+        id: SessionId,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Turn>, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.inner.transcript(id, cursor, limit).await
+    }
+
+    async fn list(
+        &self,
+        filter: &SessionFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Session>, StoreError> {
+        self.inner.list(filter, cursor, limit).await
+    }
+
+    async fn delete(&self, id: SessionId) -> Result<(), StoreError> {
+        self.inner.delete(id).await
     }
 }

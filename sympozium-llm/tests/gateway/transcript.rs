@@ -2,6 +2,7 @@
 
 use crate::providers::fake;
 use crate::scene::{Raw, Scene, body, call, client, gateway, kind, plan, turn};
+use crate::stores::ReadSessions;
 use serde_json::json;
 use std::sync::Arc;
 use sympozium_core::chat::{Message, ToolResult, Usage};
@@ -54,6 +55,71 @@ async fn only_new_messages_travel_and_the_whole_conversation_goes_upstream() {
         window: Window::Total,
     };
     assert_eq!(store.held(&account).await.unwrap().tokens, 9);
+}
+
+/// The step of that number, whose answer will be "answer <number>".
+fn nth(number: u32) -> (sympozium_llm::agent::ModelCall, FakeAnswer) {
+    let mut call = call(&format!("turn-{number}"), &format!("words {number}"));
+    call.base = number * 2;
+    (call, FakeAnswer::text(format!("answer {number}"), 1, 1))
+}
+
+#[tokio::test]
+async fn a_turn_does_not_read_the_turns_before_it() {
+    let sessions = ReadSessions::new(Arc::new(InMemoryStore::new()));
+    let provider = fake((0..20).map(|number| nth(number).1));
+    let mut scene = Scene::new(gateway(provider.clone()).stores(sessions.with_the_rest()));
+    let (_, client, _) = scene.run();
+    for number in 0..20 {
+        turn(&client, &nth(number).0).await;
+    }
+    assert_eq!(sessions.reads(), 0);
+    assert_eq!(provider.requests()[19].messages.len(), 39);
+}
+
+#[tokio::test]
+async fn gateways_that_serve_a_run_in_turns_agree_about_its_conversation() {
+    let sessions = ReadSessions::new(Arc::new(InMemoryStore::new()));
+    let provider = fake((0..9).map(|number| nth(number).1));
+    let plan = plan();
+    let mut scenes: Vec<_> = (0..2)
+        .map(|_| Scene::new(gateway(provider.clone()).stores(sessions.with_the_rest())))
+        .collect();
+    let clients: Vec<_> = scenes
+        .iter_mut()
+        .map(|scene| client(&scene.open(&plan)))
+        .collect();
+    let mut said = Vec::new();
+    for (number, gateway) in (0..).zip([0, 0, 1, 0, 1, 1, 1, 0, 1]) {
+        turn(&clients[gateway], &nth(number).0).await;
+        said.push(Message::user(format!("words {number}")));
+        assert_eq!(
+            provider.requests()[number as usize].messages,
+            said,
+            "turn {number}"
+        );
+        said.push(Message::assistant(format!("answer {number}")));
+    }
+    // Only where the other one was the last to speak.
+    assert_eq!(sessions.reads(), 5);
+}
+
+#[tokio::test]
+async fn a_session_that_is_deleted_is_not_remembered() {
+    let store = Arc::new(InMemoryStore::new());
+    let provider = fake([FakeAnswer::text("one", 1, 1), FakeAnswer::text("two", 1, 1)]);
+    let mut scene = Scene::new(gateway(provider.clone()).stores(Stores::all(store.clone())));
+    let (_, client, raw) = scene.run();
+    turn(&client, &call("a", "hi")).await;
+    let all = SessionFilter::default();
+    let session = store.list(&all, None, 1).await.unwrap().items.remove(0);
+    store.delete(session.id).await.unwrap();
+    let gone = raw
+        .chat("b", &json!({"base": 2, "messages": [Message::user("and?")]}))
+        .await;
+    assert_eq!((gone.0, kind(&gone)), (409, "step-conflict"));
+    turn(&client, &call("c", "anew")).await;
+    assert_eq!(provider.requests()[1].messages, [Message::user("anew")]);
 }
 
 #[tokio::test]

@@ -100,6 +100,29 @@ impl Database {
         Ok(Transaction { inner, step })
     }
 
+    /// Runs one statement that is a transaction by itself, and returns how many rows it changed.
+    ///
+    /// Each statement is a way to the database and back; beginning and committing around a single one are two more.
+    pub(super) async fn execute(
+        &self,
+        step: &'static str,
+        sql: &'static str,
+        args: Vec<Arg>,
+    ) -> Result<u64, StoreError> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite { writer, .. } => {
+                let done = within(step, bound!(sql, args).execute(writer)).await?;
+                Ok(done.rows_affected())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(pool) => {
+                let done = within(step, bound!(sql, args).execute(pool)).await?;
+                Ok(done.rows_affected())
+            }
+        }
+    }
+
     /// Reads outside a transaction.
     pub(super) async fn fetch(
         &self,

@@ -9,6 +9,7 @@ use crate::store::charge::{self, Charged, Holdings};
 use crate::store::{Account, Amount, Ledger, Reservation, Reserve, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 #[async_trait]
@@ -26,9 +27,10 @@ impl Ledger for SqlStore {
                 Err(charge::other_reservation(reservation))
             };
         }
-        let held = lock(&mut tx, &keys).await?;
+        let held = lock_limited(&mut tx, reservation, &keys).await?;
         match charge::charge(reservation, &held) {
-            Charged::Fits(after) => {
+            Charged::Fits(mut after) => {
+                after.retain(|key, _| held.contains_key(key));
                 write(&mut tx, &after).await?;
                 tx.commit().await?;
                 Ok(Reserve::Granted)
@@ -135,17 +137,60 @@ async fn is_repetition(
 async fn lock(tx: &mut Transaction, keys: &[String]) -> Result<Holdings, StoreError> {
     let mut held = Holdings::new();
     for key in keys {
-        let row = tx
-            .fetch_optional(
-                "INSERT INTO ledger_accounts (account, tokens, micro_usd) VALUES ($1, 0, 0) \
-                 ON CONFLICT (account) DO UPDATE SET tokens = ledger_accounts.tokens RETURNING tokens, micro_usd",
-                args![key.as_str()],
-            )
-            .await?;
-        let amount = row.map_or_else(|| Ok(Amount::default()), |row| amount(&row, 0))?;
+        let amount = lock_one(tx, key).await?;
         held.insert(key.clone(), amount);
     }
     Ok(held)
+}
+
+async fn lock_one(tx: &mut Transaction, key: &str) -> Result<Amount, StoreError> {
+    let row = tx
+        .fetch_optional(
+            "INSERT INTO ledger_accounts (account, tokens, micro_usd) VALUES ($1, 0, 0) \
+             ON CONFLICT (account) DO UPDATE SET tokens = ledger_accounts.tokens RETURNING tokens, micro_usd",
+            args![key],
+        )
+        .await?;
+    row.map_or_else(|| Ok(Amount::default()), |row| amount(&row, 0))
+}
+
+/// Locks the accounts that have a limit, and says what they hold. Those that are only metered are charged at once: what
+/// they hold decides nothing.
+async fn lock_limited(
+    tx: &mut Transaction,
+    reservation: &Reservation,
+    keys: &[String],
+) -> Result<Holdings, StoreError> {
+    let limited: BTreeSet<String> = reservation
+        .charges
+        .iter()
+        .filter(|charge| charge.max_tokens.is_some() || charge.max_micro_usd.is_some())
+        .map(|charge| charge::account_key(&charge.account))
+        .collect();
+    let mut held = Holdings::new();
+    for key in keys {
+        if limited.contains(key) {
+            let amount = lock_one(tx, key).await?;
+            held.insert(key.clone(), amount);
+        } else {
+            add(tx, key, reservation.amount).await?;
+        }
+    }
+    Ok(held)
+}
+
+/// Adds to an account, up to the largest number that can be recorded. Makes it if it is missing.
+async fn add(tx: &mut Transaction, key: &str, more: Amount) -> Result<(), StoreError> {
+    let (tokens, micro_usd) = (stored(more.tokens), stored(more.micro_usd));
+    tx.execute(
+        "INSERT INTO ledger_accounts (account, tokens, micro_usd) VALUES ($1, $2, $3) \
+         ON CONFLICT (account) DO UPDATE SET \
+         tokens = CASE WHEN ledger_accounts.tokens > $4 THEN $6 ELSE ledger_accounts.tokens + $2 END, \
+         micro_usd = CASE WHEN ledger_accounts.micro_usd > $5 THEN $6 ELSE ledger_accounts.micro_usd + $3 END",
+        args![key, tokens, micro_usd, i64::MAX - tokens, i64::MAX - micro_usd, i64::MAX],
+    )
+    .await
+    .map(drop)
 }
 
 async fn write(tx: &mut Transaction, after: &Holdings) -> Result<(), StoreError> {

@@ -35,23 +35,27 @@ impl StepLog for SqlStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let text = json::to_text("finish a step", answer)?;
-        let mut tx = self.database.begin("finish a step").await?;
-        let changed = tx
+        let changed = self
+            .database
             .execute(
+                "finish a step",
                 "UPDATE steps SET answer = $4, finished_at = $5 \
                  WHERE run = $1 AND step = $2 AND owner = $3 AND answer IS NULL",
                 args![key.run.0, key.step.as_str(), owner, text, now.as_microsecond()],
             )
             .await?;
         if changed == 1 {
-            return tx.commit().await;
+            return Ok(());
         }
-        let row = tx
-            .fetch_optional(
+        let row = self
+            .database
+            .fetch(
+                "finish a step",
                 "SELECT answer FROM steps WHERE run = $1 AND step = $2",
                 args![key.run.0, key.step.as_str()],
             )
             .await?
+            .pop()
             .ok_or_else(|| no_step(key))?;
         match stored_answer(key, row.opt_text(0)?)? {
             Some(there) if there == *answer => Ok(()),
@@ -61,13 +65,14 @@ impl StepLog for SqlStore {
     }
 
     async fn abandon(&self, key: &StepKey, owner: Uuid) -> Result<(), StoreError> {
-        let mut tx = self.database.begin("abandon a step").await?;
-        tx.execute(
-            "DELETE FROM steps WHERE run = $1 AND step = $2 AND owner = $3 AND answer IS NULL",
-            args![key.run.0, key.step.as_str(), owner],
-        )
-        .await?;
-        tx.commit().await
+        self.database
+            .execute(
+                "abandon a step",
+                "DELETE FROM steps WHERE run = $1 AND step = $2 AND owner = $3 AND answer IS NULL",
+                args![key.run.0, key.step.as_str(), owner],
+            )
+            .await
+            .map(drop)
     }
 
     async fn steps(&self, run: RunUid) -> Result<Vec<StepRecord>, StoreError> {
@@ -86,12 +91,15 @@ impl StepLog for SqlStore {
 impl SqlStore {
     /// One attempt; `None` when the step was given up while it was looked at.
     async fn try_begin(&self, claim: &StepClaim) -> Result<Option<Begin>, StoreError> {
+        const STEP: &str = "begin a step";
         let (run, step) = (claim.key.run.0, claim.key.step.as_str());
         let request = hex::encode(claim.request);
         let (now, lease) = (claim.now.as_microsecond(), claim.lease_until.as_microsecond());
-        let mut tx = self.database.begin("begin a step").await?;
-        let inserted = tx
+        // Nearly every step is new, and then this statement is all.
+        let inserted = self
+            .database
             .execute(
+                STEP,
                 "INSERT INTO steps (run, step, place, request, owner, lease_until, begun_at) \
                  VALUES ($1, $2, (SELECT COALESCE(MAX(place), 0) + 1 FROM steps WHERE run = $1), $3, $4, $5, $6) \
                  ON CONFLICT (run, step) DO NOTHING",
@@ -99,9 +107,9 @@ impl SqlStore {
             )
             .await?;
         if inserted == 1 {
-            tx.commit().await?;
             return Ok(Some(Begin::New));
         }
+        let mut tx = self.database.begin(STEP).await?;
         let taken_over = tx
             .execute(
                 "UPDATE steps SET owner = $4, lease_until = $5 \

@@ -2,7 +2,7 @@
 
 use super::super::problem::{self, Answer};
 use super::super::run_input::run_input;
-use super::super::turn::conversation;
+use super::super::turn::history;
 use super::{Admitted, Door};
 use crate::windows::window_of;
 use axum::Json;
@@ -27,8 +27,8 @@ async fn input(door: &Door, headers: &HeaderMap) -> Result<RunInput, Problem> {
         .provider(&plan)
         .await
         .map_err(|error| problem::of_source(&error))?;
-    let conversation = conversation(inner, &plan).await?;
+    let history = history(inner, &plan).await?;
     let told = || window_of(plan.model.model.as_str());
     let window = provider.capabilities().context_window.or_else(told);
-    Ok(run_input(&plan, conversation.size(), window, clock.remaining()))
+    Ok(run_input(&plan, history, window, clock.remaining()))
 }

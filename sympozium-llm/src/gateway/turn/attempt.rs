@@ -2,6 +2,7 @@
 
 use super::super::builder::Parts;
 use super::super::{budget, meter, problem};
+use super::conversation::json_len;
 use super::flight::Flight;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -108,18 +109,23 @@ impl Call<'_> {
             .parts
             .prices
             .of(model.provider.as_str(), self.request.model.as_str());
-        let bytes = serde_json::to_vec(&self.request).map_or(u64::MAX, |json| json.len() as u64);
+        let bytes = json_len(&self.request).unwrap_or(u64::MAX);
         let wanted = self
             .request
             .max_tokens
             .unwrap_or(self.parts.limits.default_output_tokens);
         let mut refusal = None;
-        for _ in 0..SQUEEZES {
+        for squeeze in 0..=SQUEEZES {
             let now = self.parts.clock.now();
             let charges = charges(policies, run.uid, instance, now);
             refuse_unpriced(&charges, price.is_some(), self.request.model.as_str())?;
-            let accounts = self.held(&charges).await?;
-            let fitting = budget::fitting(wanted, bytes, price, &accounts);
+            // Nearly always all of it fits, so nothing is looked up before it does not.
+            let fitting = if squeeze == 0 {
+                Some(wanted)
+            } else {
+                let accounts = self.held(&charges).await?;
+                budget::fitting(wanted, bytes, price, &accounts)
+            };
             // When nothing fits, the smallest call is tried, so that the ledger says which account is full.
             let max_tokens = fitting.unwrap_or(1);
             let amount = budget::bound(bytes, max_tokens, price);

@@ -14,6 +14,8 @@ pub(crate) struct Conversation {
     pub(crate) before: Vec<Message>,
     /// What this run has said, in order.
     pub(crate) own: Vec<StoredTurn>,
+    /// Bytes of all of it, in its JSON form.
+    weight: u64,
 }
 
 impl Conversation {
@@ -31,18 +33,31 @@ impl Conversation {
             }
         }
         own.sort_by_key(|turn| turn.index);
+        let before = well_formed(before);
+        let weight = before.iter().chain(own.iter().map(|turn| &turn.message));
         Self {
-            before: well_formed(before),
+            weight: weight.filter_map(json_len).sum(),
+            before,
             own,
         }
     }
 
-    pub(crate) fn size(&self) -> HistorySize {
-        let bytes = self
-            .before
+    /// Adds what this run has said since.
+    pub(crate) fn go_on(&mut self, turns: Vec<StoredTurn>) {
+        self.weight += turns
             .iter()
-            .map(|m| serde_json::to_vec(m).map_or(0, |json| json.len() as u64))
-            .sum();
+            .filter_map(|turn| json_len(&turn.message))
+            .sum::<u64>();
+        self.own.extend(turns);
+    }
+
+    /// Roughly how much memory it takes. Never nothing, so that as many as there may be are bounded too.
+    pub(crate) const fn weight(&self) -> u64 {
+        self.weight.saturating_add(1024)
+    }
+
+    pub(crate) fn size(&self) -> HistorySize {
+        let bytes = self.before.iter().filter_map(json_len).sum();
         HistorySize {
             messages: u32::try_from(self.before.len()).unwrap_or(u32::MAX),
             bytes,
@@ -99,6 +114,27 @@ pub(crate) fn upstream(
     request.thinking = plan.model.thinking;
     request.max_tokens = Some(max_tokens);
     request
+}
+
+/// The length of a value's JSON form, without making it; `None` for a value that has none.
+pub(super) fn json_len<T: serde::Serialize>(value: &T) -> Option<u64> {
+    let mut counted = Counted(0);
+    serde_json::to_writer(&mut counted, value).ok()?;
+    Some(counted.0)
+}
+
+/// Counts what is written.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The SHA-256 of a request in its canonical form: as we write it, whatever spacing or key order it came in.

@@ -5,13 +5,14 @@ use super::answer;
 use super::call::{Wanted, call};
 use super::conversation::{Conversation, hash, unheard, upstream};
 use super::flight::{Flight, Follower};
+use super::kept::Known;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use sympozium_core::chat::{ChatRequest, ChatResponse, FinishReason, Message};
-use sympozium_core::gateway::{GatewayEvent, Problem, ProblemKind, TurnRequest};
+use sympozium_core::gateway::{GatewayEvent, HistorySize, Problem, ProblemKind, TurnRequest};
 use sympozium_core::ids::{SessionKey, StepId};
 use sympozium_core::run::RunPlan;
 use sympozium_core::store::{
@@ -238,10 +239,13 @@ impl Landing {
     }
 
     async fn take_next(&self, turn: &Turn, next: &TurnRequest) -> Result<ChatResponse, Problem> {
-        let conversation = conversation(&self.inner, &turn.plan).await?;
+        let mut known = known(&self.inner, &turn.plan).await?;
+        let conversation = &known.conversation;
         // A step without a name can't be a repetition.
         if let Some(stored) = conversation.answered(next).filter(|_| turn.named) {
-            return self.recover(stored);
+            let recovered = self.recover(stored);
+            self.inner.kept.keep(turn.plan.run.uid, known);
+            return recovered;
         }
         if conversation.own.len() != next.base as usize {
             let detail = format!(
@@ -251,12 +255,7 @@ impl Landing {
             );
             return Err(Problem::new(ProblemKind::StepConflict, detail));
         }
-        let request = upstream(
-            &turn.plan,
-            &conversation,
-            next,
-            self.output_limit(next.max_tokens),
-        );
+        let request = upstream(&turn.plan, conversation, next, self.output_limit(next.max_tokens));
         let wanted = Wanted {
             plan: &turn.plan,
             step: &turn.step,
@@ -265,9 +264,24 @@ impl Landing {
         };
         let answer = call(&self.inner, &self.flight, wanted).await?;
         let turns = self.turns(turn, next.base, &next.messages, &answer);
-        let session = open(&self.inner, &turn.plan).await?;
-        let stored = self.inner.parts.stores.sessions.append(session.id, &turns).await;
-        stored.map_err(|error| problem::of_store(&error))?;
+        let session = match known.session {
+            Some(session) => session,
+            None => open(&self.inner, &turn.plan).await?.id,
+        };
+        let sessions = &self.inner.parts.stores.sessions;
+        match sessions.append(session, &turns).await {
+            Ok(()) => {
+                known.go_on(session, turns);
+                self.inner.kept.keep(turn.plan.run.uid, known);
+            }
+            // Somebody deleted it meanwhile; what is said from now on is kept in a new one.
+            Err(StoreError::NotFound { .. }) => {
+                let session = open(&self.inner, &turn.plan).await?;
+                let stored = sessions.append(session.id, &turns).await;
+                stored.map_err(|error| problem::of_store(&error))?;
+            }
+            Err(error) => return Err(problem::of_store(&error)),
+        }
         Ok(answer)
     }
 
@@ -344,8 +358,17 @@ async fn open(inner: &Inner, plan: &RunPlan) -> Result<Session, Problem> {
     opened.map_err(|error| problem::of_store(&error))
 }
 
-/// What was said in the run's session.
-pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<Conversation, Problem> {
+/// How much was said in the run's session before it.
+pub(crate) async fn history(inner: &Inner, plan: &RunPlan) -> Result<HistorySize, Problem> {
+    let known = known(inner, plan).await?;
+    let size = known.conversation.size();
+    // The run's first turn will ask for it again.
+    inner.kept.keep(plan.run.uid, known);
+    Ok(size)
+}
+
+/// What was said in the run's session: what is kept of it, if that is all of it still.
+async fn known(inner: &Inner, plan: &RunPlan) -> Result<Known, Problem> {
     let sessions = &inner.parts.stores.sessions;
     let filter = SessionFilter {
         instance: Some(plan.instance.clone()),
@@ -355,8 +378,11 @@ pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<Conver
     let found = sessions.list(&filter, None, 1).await;
     let found = found.map_err(|error| problem::of_store(&error))?.items.pop();
     let Some(session) = found else {
-        return Ok(Conversation::default());
+        return Ok(Known::default());
     };
+    if let Some(known) = inner.kept.take(plan.run.uid, &session) {
+        return Ok(known);
+    }
     let mut turns = Vec::new();
     let mut cursor = None;
     loop {
@@ -365,7 +391,12 @@ pub(crate) async fn conversation(inner: &Inner, plan: &RunPlan) -> Result<Conver
         turns.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {
-            return Ok(Conversation::of(plan.run.uid, turns));
+            return Ok(Known {
+                session: Some(session.id),
+                // As many as were read: more than the session had may have come meanwhile.
+                turns: turns.len() as u64,
+                conversation: Conversation::of(plan.run.uid, turns),
+            });
         }
     }
 }

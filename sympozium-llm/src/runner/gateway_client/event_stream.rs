@@ -3,10 +3,9 @@
 //! [`Decoder`] is pure; [`EventStream`] feeds it from a response body.
 
 use super::GatewayError;
-use super::connection::broken;
+use super::connection::Connection;
 use crate::sse::{SseDecoder, SseEvent};
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -16,14 +15,16 @@ use sympozium_core::gateway::GatewayEvent;
 const MAX_EVENT: usize = 8 << 20;
 
 pub(super) struct EventStream {
+    connection: Connection,
     body: Incoming,
     decoder: Decoder,
     ready: VecDeque<GatewayEvent>,
 }
 
 impl EventStream {
-    pub(super) fn new(body: Incoming) -> Self {
+    pub(super) fn new(connection: Connection, body: Incoming) -> Self {
         Self {
+            connection,
             body,
             decoder: Decoder::default(),
             ready: VecDeque::new(),
@@ -36,13 +37,18 @@ impl EventStream {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let Some(frame) = self.body.frame().await else {
+            let Some(frame) = self.connection.frame(&mut self.body).await? else {
                 return Ok(None);
             };
-            if let Ok(data) = frame.map_err(broken)?.into_data() {
+            if let Ok(data) = frame.into_data() {
                 self.decoder.feed(&data, &mut self.ready)?;
             }
         }
+    }
+
+    /// The connection, and what is left of the body.
+    pub(super) fn into_parts(self) -> (Connection, Incoming) {
+        (self.connection, self.body)
     }
 }
 

@@ -15,11 +15,14 @@ pub use sympozium_core::run::GatewayEndpoint;
 use crate::agent::{ModelClient, Turn, TurnEvent, TurnEvents, pause};
 use async_trait::async_trait;
 use bytes::Bytes;
-use connection::Connection;
+use connection::{Connection, Idle};
 use event_stream::EventStream;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use sympozium_core::chat::{Accumulator, ChatResponse};
 use sympozium_core::error::Classify;
@@ -33,11 +36,21 @@ use tokio::time::Instant;
 /// Largest answer that is read whole: a run input carries system prompt, task and tool schemas.
 const MAX_DOCUMENT: usize = 8 << 20;
 
-/// A client of one run's gateway.
-#[derive(Debug, Clone)]
+/// A client of one run's gateway. Clones share its connection.
+#[derive(Clone)]
 pub struct GatewayClient {
     endpoint: GatewayEndpoint,
     patience: Duration,
+    idle: Arc<Idle>,
+}
+
+impl fmt::Debug for GatewayClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayClient")
+            .field("endpoint", &self.endpoint)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 impl GatewayClient {
@@ -46,6 +59,7 @@ impl GatewayClient {
         Self {
             endpoint,
             patience: Duration::from_mins(2),
+            idle: Arc::default(),
         }
     }
 
@@ -81,16 +95,47 @@ impl GatewayClient {
             .ok_or(error)
     }
 
+    /// Sends a request, over the connection of the last one if it is there still.
+    ///
+    /// The gateway closes connections that wait for long, possibly just now. What it can't have seen is sent again; and
+    /// so is what may be `repeated`, without a word: no time was lost.
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        repeated: bool,
+    ) -> Result<(Connection, http::Response<Incoming>), GatewayError> {
+        if let Some(mut connection) = self.idle.take().await {
+            match connection.send(request.clone()).await {
+                Ok(answer) => return Ok((connection, answer)),
+                Err(failed) if failed.unsent || repeated => {}
+                Err(failed) => return Err(failed.error),
+            }
+        }
+        let mut connection = Connection::open(&self.endpoint).await?;
+        match connection.send(request).await {
+            Ok(answer) => Ok((connection, answer)),
+            Err(failed) => Err(failed.error),
+        }
+    }
+
+    /// Reads an answer whole, after which the connection is free again.
+    async fn whole(&self, mut connection: Connection, mut body: Incoming) -> Result<Bytes, GatewayError> {
+        let whole = connection.collect(&mut body, MAX_DOCUMENT).await?;
+        self.idle.keep(connection, body);
+        Ok(whole)
+    }
+
     async fn document<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Bytes,
     ) -> Result<T, GatewayError> {
-        let mut connection = Connection::open(&self.endpoint).await?;
-        let answer = connection.send(request(method, path, None, body)?).await?;
+        let repeated = method == Method::GET;
+        let request = request(method, path, None, body)?;
+        let (connection, answer) = self.exchange(request, repeated).await?;
         let status = answer.status();
-        let body = connection::collect(answer.into_body(), MAX_DOCUMENT).await?;
+        let body = self.whole(connection, answer.into_body()).await?;
         if !status.is_success() {
             return Err(problem(status, &body));
         }
@@ -106,16 +151,14 @@ impl GatewayClient {
         body: Bytes,
         events: &mut (dyn FnMut(TurnEvent) + Send),
     ) -> Result<ChatResponse, GatewayError> {
-        let mut connection = Connection::open(&self.endpoint).await?;
-        let answer = connection
-            .send(request(Method::POST, "/v1/chat", Some(step), body)?)
-            .await?;
+        let request = request(Method::POST, "/v1/chat", Some(step), body)?;
+        let (connection, answer) = self.exchange(request, true).await?;
         if !answer.status().is_success() {
             let status = answer.status();
-            let body = connection::collect(answer.into_body(), MAX_DOCUMENT).await?;
+            let body = self.whole(connection, answer.into_body()).await?;
             return Err(problem(status, &body));
         }
-        let mut stream = EventStream::new(answer.into_body());
+        let mut stream = EventStream::new(connection, answer.into_body());
         let mut whole = Accumulator::default();
         while let Some(event) = stream.next().await? {
             match event {
@@ -133,9 +176,12 @@ impl GatewayClient {
                 GatewayEvent::Problem(problem) => return Err(GatewayError::Problem(Box::new(problem))),
             }
         }
-        whole.finish().ok_or(GatewayError::Broken {
+        let answer = whole.finish().ok_or(GatewayError::Broken {
             detail: "the stream ended before the answer was complete".to_owned(),
-        })
+        })?;
+        let (connection, rest) = stream.into_parts();
+        self.idle.keep(connection, rest);
+        Ok(answer)
     }
 }
 

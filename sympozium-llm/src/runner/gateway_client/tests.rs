@@ -29,9 +29,12 @@ fn start(plays: Vec<Play>) -> (tempfile::TempDir, FakeGateway, GatewayClient) {
 }
 
 async fn ask(client: &GatewayClient) -> (Result<String, LlmError>, Vec<String>) {
-    let call = call();
+    ask_for(client, &call()).await
+}
+
+async fn ask_for(client: &GatewayClient, call: &ModelCall) -> (Result<String, LlmError>, Vec<String>) {
     let turn = Turn {
-        call: &call,
+        call,
         messages: &call.messages,
         system: Some("s"),
         tools: &[],
@@ -113,4 +116,40 @@ async fn pages_come_through_the_gateway_and_refusals_say_why() {
     let error = client.fetch(&page("http://127.0.0.1")).await.unwrap_err();
     assert!(error.is_refusal());
     assert_eq!(error.to_string(), "The address 127.0.0.1 is not public.");
+}
+
+/// Asks for input, a page and three turns; how many connections that took, and how often it was asked again.
+async fn connections(closes: bool) -> (usize, usize) {
+    let answers = ["one", "two", "three"];
+    let (_folder, fake, client) = start(answers.map(|text| Play::Says(text.to_owned())).into());
+    fake.with(|state| state.closes = closes);
+    let page = FetchRequest {
+        url: "http://example.org".to_owned(),
+        headers: std::collections::BTreeMap::new(),
+        max_chars: None,
+    };
+    client.run_input().await.unwrap();
+    client.fetch(&page).await.unwrap();
+    let mut retries = 0;
+    for (turn, expected) in (0_u32..).zip(answers) {
+        let call = ModelCall {
+            step: StepId::new(format!("turn-{turn}")).unwrap(),
+            base: turn * 2,
+            ..call()
+        };
+        let (answer, heard) = ask_for(&client, &call).await;
+        assert_eq!(answer.unwrap(), expected);
+        retries += heard.iter().filter(|what| *what == "retry").count();
+    }
+    (fake.with(|state| state.seen.connections), retries)
+}
+
+#[tokio::test]
+async fn all_requests_of_a_run_go_over_one_connection() {
+    assert_eq!(connections(false).await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_replaced_without_a_word() {
+    assert_eq!(connections(true).await, (5, 0));
 }

@@ -38,6 +38,10 @@ impl Shared {
     }
 }
 
+fn chunk_name(index: u64) -> String {
+    format!("stream-{index}.json")
+}
+
 /// Takes what an agent tells.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamObserver {
@@ -82,10 +86,15 @@ impl StreamWriter {
         state: PathBuf,
     ) -> Result<Self, MailboxError> {
         let kept = read_whole(&state.join(COUNTER), 1024)?;
+        let folder = layout.folder(&Folder::Output);
         // A counter that can't be read is one that was never written.
-        let counter: Counter = kept
+        let mut counter: Counter = kept
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
+        // It is written after what it counts: a runner that was killed in between has left chunks beyond it.
+        while folder.join(chunk_name(counter.next)).exists() {
+            counter.next += 1;
+        }
         let shared = Arc::clone(&observer.shared);
         if counter.next > 0 {
             shared.pending().began_again();
@@ -93,7 +102,7 @@ impl StreamWriter {
         }
         let output = Output {
             shared,
-            folder: layout.folder(&Folder::Output),
+            folder,
             state,
             counter,
         };
@@ -139,6 +148,17 @@ impl Output {
         if let Some(status) = status {
             self.file("status.json", &status);
         }
+        let before = self.counter.next;
+        let done = self.chunks(last);
+        if self.counter.next > before
+            && let Err(error) = write_json(&self.state, COUNTER, &self.counter)
+        {
+            tracing::warn!(error = chain(&error), "the stream's counter could not be kept");
+        }
+        done
+    }
+
+    fn chunks(&mut self, last: bool) -> bool {
         loop {
             if !last && self.is_behind() {
                 return self.shared.pending().is_empty();
@@ -146,11 +166,8 @@ impl Output {
             let next = self.shared.pending().next();
             let Some(mut chunk) = next else { return true };
             chunk.index = self.counter.next;
-            if self.file(&format!("stream-{}.json", chunk.index), &chunk) {
+            if self.file(&chunk_name(chunk.index), &chunk) {
                 self.counter.next += 1;
-                if let Err(error) = write_json(&self.state, COUNTER, &self.counter) {
-                    tracing::warn!(error = chain(&error), "the stream's counter could not be kept");
-                }
             }
         }
     }
@@ -158,7 +175,7 @@ impl Output {
     /// Whether too many chunks lie there unread.
     fn is_behind(&self) -> bool {
         let oldest = self.counter.next.checked_sub(BACKLOG);
-        oldest.is_some_and(|index| self.folder.join(format!("stream-{index}.json")).exists())
+        oldest.is_some_and(|index| self.folder.join(chunk_name(index)).exists())
     }
 
     /// The stream is for watching; that it can't be written is no reason to stop working.
@@ -224,6 +241,28 @@ mod tests {
             assert_eq!(chunks.len(), 2 + 3 * round);
         }
         assert_eq!(stream(&place)[2].kind, ChunkKind::Retry);
+    }
+
+    #[tokio::test]
+    async fn a_chunk_whose_counter_was_not_written_any_more_is_not_written_over() {
+        let place = place();
+        let folder = place.layout.folder(&Folder::Output);
+        write_json(&place.state, COUNTER, &Counter { next: 1 }).unwrap();
+        for left in [1, 2] {
+            std::fs::write(folder.join(chunk_name(left)), "left by the first process").unwrap();
+        }
+        let observer = StreamObserver::default();
+        let writer = StreamWriter::start(&observer, &place.layout, place.state.clone()).unwrap();
+        observer.on(AgentEvent::Text("hello"));
+        writer.finish().await;
+        for left in [1, 2] {
+            let text = std::fs::read_to_string(folder.join(chunk_name(left))).unwrap();
+            assert_eq!(text, "left by the first process");
+        }
+        let chunk = std::fs::read_to_string(folder.join(chunk_name(4))).unwrap();
+        assert!(chunk.contains("hello"), "{chunk}");
+        let counter = std::fs::read_to_string(place.state.join(COUNTER)).unwrap();
+        assert_eq!(counter, r#"{"next":5}"#);
     }
 
     #[tokio::test]

@@ -23,16 +23,10 @@ impl JailedFiles {
         Ok(Self { jail: Arc::new(jail) })
     }
 
-    /// File work blocks, so it is done where that is allowed. It goes on when the caller is dropped: it is short.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Jail) -> Result<T, JailError> + Send + 'static,
-    ) -> Result<T, Trouble> {
-        let jail = Arc::clone(&self.jail);
-        match tokio::task::spawn_blocking(move || work(&jail)).await {
-            Ok(done) => done.map_err(|error| Trouble(format!("{}.", chain(&error)))),
-            Err(error) => Err(Trouble(format!("The file could not be used: {error}."))),
-        }
+    /// File work is done where it is asked for: it takes microseconds, less than to hand it to another thread, and the
+    /// runner has nothing else to do meanwhile.
+    fn work<T>(&self, work: impl FnOnce(&Jail) -> Result<T, JailError>) -> Result<T, Trouble> {
+        work(&self.jail).map_err(|error| Trouble(format!("{}.", chain(&error))))
     }
 }
 
@@ -51,9 +45,7 @@ fn root(mount: &FolderMount) -> Root {
 #[async_trait]
 impl Files for JailedFiles {
     async fn read(&self, path: &str, offset: u64, limit: usize) -> Result<FilePiece, Trouble> {
-        let path = path.to_owned();
-        let read = move |jail: &Jail| jail.read(&jail.resolve(&path)?, offset, limit as u64);
-        let content = self.blocking(read).await?;
+        let content = self.work(|jail| jail.read(&jail.resolve(path)?, offset, limit as u64))?;
         Ok(FilePiece {
             bytes: content.bytes,
             total: content.size,
@@ -61,16 +53,11 @@ impl Files for JailedFiles {
     }
 
     async fn write(&self, path: &str, content: &str) -> Result<(), Trouble> {
-        let (path, content) = (path.to_owned(), content.to_owned());
-        self.blocking(move |jail| jail.write(&jail.resolve(&path)?, content.as_bytes()))
-            .await
+        self.work(|jail| jail.write(&jail.resolve(path)?, content.as_bytes()))
     }
 
     async fn list(&self, path: &str, limit: usize) -> Result<Listing, Trouble> {
-        let path = path.to_owned();
-        let (found, total) = self
-            .blocking(move |jail| jail.list(&jail.resolve(&path)?))
-            .await?;
+        let (found, total) = self.work(|jail| jail.list(&jail.resolve(path)?))?;
         let entries = found.into_iter().take(limit).map(|entry| Entry {
             name: entry.name,
             kind: kind(entry.kind),
