@@ -83,6 +83,7 @@ impl Place {
             typed_tools: Vec::new(),
             sole: true,
             state_dir: Some(self.path("toolbox-state")),
+            commands: None,
         })
     }
 

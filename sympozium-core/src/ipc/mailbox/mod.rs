@@ -14,8 +14,9 @@ mod watch;
 mod write;
 
 // Pipes and devices are made in other ways elsewhere.
-#[cfg(target_os = "linux")]
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
+mod flooded_tests;
+#[cfg(all(test, target_os = "linux"))]
 mod hostile_tests;
 
 pub use folder::{OpenFolder, read_whole};
