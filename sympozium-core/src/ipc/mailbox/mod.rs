@@ -14,9 +14,11 @@ mod watch;
 mod write;
 
 // Pipes and devices are made in other ways elsewhere.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod flooded_tests;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod hostile_tests;
 
 pub use folder::{OpenFolder, read_whole};
