@@ -41,9 +41,14 @@ impl Ends {
     }
 }
 
-/// Which letters occur, as a set of 64 in which several share a place.
+/// Which letters occur, as a set of 64. Digits and letters have places of their own, the others share what is left.
 fn letters(bytes: impl Iterator<Item = u8>) -> u64 {
-    bytes.fold(0, |set, byte| set | 1 << (byte & 63))
+    let place = |byte: u8| match byte.to_ascii_lowercase() {
+        digit @ b'0'..=b'9' => digit - b'0',
+        letter @ b'a'..=b'z' => letter - b'a' + 10,
+        other => 36 + other % 28,
+    };
+    bytes.fold(0, |set, byte| set | 1 << place(byte))
 }
 
 /// A name that is held against many patterns.
