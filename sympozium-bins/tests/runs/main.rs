@@ -9,6 +9,10 @@
 )]
 
 mod by_hand;
+#[cfg(target_os = "linux")]
+mod isolated;
+#[cfg(target_os = "linux")]
+mod isolated_bench;
 mod killed;
 mod local;
 mod model;
