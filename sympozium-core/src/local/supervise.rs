@@ -178,9 +178,9 @@ async fn take_down(shared: &Shared, run: RunUid, walled: Option<Walled>) -> bool
     lost
 }
 
-/// Asks an agent to stop and gives it that time; without any, it has ended already.
+/// Asks an agent to stop and gives it that time, unless it is to be killed; without any time, it has ended already.
 async fn end_runner(mut runner: Process, grace: Duration, stops: &Stops) -> Ended {
-    if !grace.is_zero() {
+    if !grace.is_zero() && !stops.kill.is_cancelled() {
         runner.ask_to_end();
         tokio::select! {
             _ = runner.ended() => {}
