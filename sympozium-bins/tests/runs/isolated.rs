@@ -138,7 +138,9 @@ fn given(read_only: bool, turns: Vec<Says>) -> Option<(tempfile::TempDir, Bench)
 async fn what_a_run_makes_in_a_given_workspace_belongs_to_the_owner_of_the_workspace() {
     let turns = vec![
         Says::Calls(vec![
-            command("cat mine.txt; mkdir -p made; echo by-command > made/one; echo more >> mine.txt"),
+            command(
+                "cat mine.txt; echo; cp /bin/true t; chmod u+s t 2>/dev/null || echo refused; rm t; mkdir -p made; echo by-command > made/one; echo more >> mine.txt",
+            ),
             ("write_file", json!({"path": "made/two", "content": "by-tool"})),
         ]),
         Says::Words("Done."),
@@ -150,7 +152,7 @@ async fn what_a_run_makes_in_a_given_workspace_belongs_to_the_owner_of_the_works
     let plan = plan();
     bench.run(&plan).await;
     bench.check_nothing_is_left(plan.run.uid).await;
-    assert_eq!(bench.tool_results()[0], "mine");
+    assert_eq!(bench.tool_results()[0], "mine\nrefused");
     for (name, holds) in [
         ("made/one", "by-command\n"),
         ("made/two", "by-tool"),
@@ -338,7 +340,7 @@ async fn a_program_that_is_killed() {
     let turns = vec![Says::Calls(vec![command(FOR_EVER)])];
     let bench = Bench::with(Model::new(turns), |settings| settings.root = root.into()).unwrap();
     bench.executor.ensure(&plan()).await.unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -486,6 +488,23 @@ async fn a_launcher_that_does_not_work_is_named() {
     assert!(said.contains("/bin/sh") && said.contains("broken"), "{said}");
     let said = launcher("/bin/sh", &["-c", "while :; do echo rubbish; done"]).await;
     assert!(said.contains("/bin/sh") && said.contains("understood"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_not_there_is_named() {
+    if Bench::saying(vec![]).is_none() {
+        return;
+    }
+    let nowhere = || LocalProgram::new("/nowhere/program", Vec::<String>::new());
+    for said in [
+        refusal(|settings| settings.programs.runner = nowhere()).await,
+        refusal(|settings| settings.programs.toolbox = nowhere()).await,
+    ] {
+        assert!(
+            said.contains("/nowhere/program") && said.contains("No such file"),
+            "{said}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,11 +136,11 @@ impl Bench {
 
     /// The launcher that was started last for a process.
     pub(crate) fn launcher(&self, of: &LocalProcess) -> u32 {
-        let pids = self.events().into_iter().filter_map(|event| match event {
+        let mut pids = self.events().into_iter().filter_map(|event| match event {
             LocalEvent::Started { process, pid } if process == *of => Some(pid),
             _ => None,
         });
-        pids.last().unwrap()
+        pids.next_back().unwrap()
     }
 
     /// What tools have answered, in order.

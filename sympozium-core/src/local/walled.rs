@@ -261,7 +261,9 @@ pub(super) fn launch(
     packs: &[PackName],
 ) -> io::Result<Launch> {
     let settings = files.settings;
-    let program = fs::canonicalize(&launch.program.program)?;
+    let program = &launch.program.program;
+    let program = fs::canonicalize(program)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", program.display())))?;
     let args = launch.program.args.iter().map(|arg| {
         let arg = arg.clone().into_string();
         arg.map_err(|arg| io::Error::other(format!("its argument {} is not text", arg.display())))
