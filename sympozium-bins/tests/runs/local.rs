@@ -22,7 +22,7 @@ use sympozium_llm::gateway::{Gateway, ListenerAuth, RunSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-struct Sockets {
+pub(crate) struct Sockets {
     gateway: Gateway,
     auth: Arc<ListenerAuth>,
     served: Mutex<BTreeMap<RunUid, (CancellationToken, JoinHandle<()>)>>,
@@ -58,8 +58,8 @@ impl RunGateway for Sockets {
 
 /// Notes what happens, and looks at each process as soon as it has started.
 #[derive(Default)]
-struct Notes {
-    events: Mutex<Vec<LocalEvent>>,
+pub(crate) struct Notes {
+    pub(crate) events: Mutex<Vec<LocalEvent>>,
     environments: Mutex<BTreeSet<String>>,
 }
 
@@ -83,7 +83,7 @@ impl LocalEvents for Notes {
     }
 }
 
-struct Approves;
+pub(crate) struct Approves;
 
 #[async_trait::async_trait]
 impl LocalApprover for Approves {
@@ -92,6 +92,17 @@ impl LocalApprover for Approves {
             LocalAnswer::denied("That is too much.")
         } else {
             LocalAnswer::approved()
+        }
+    }
+}
+
+impl Sockets {
+    pub(crate) fn new(model: &Arc<Model>) -> Self {
+        let (gateway, auth) = gateway(model);
+        Self {
+            gateway,
+            auth,
+            served: Mutex::default(),
         }
     }
 }
@@ -111,12 +122,7 @@ impl Local {
     fn new(turns: Vec<Says>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let model = Model::new(turns);
-        let (gateway, auth) = gateway(&model);
-        let sockets = Sockets {
-            gateway,
-            auth,
-            served: Mutex::default(),
-        };
+        let sockets = Sockets::new(&model);
         let programs = LocalPrograms {
             runner: program(env!("CARGO_BIN_EXE_sympozium-runner")),
             toolbox: program(env!("CARGO_BIN_EXE_sympozium-toolbox")),
@@ -164,13 +170,13 @@ impl Local {
     }
 }
 
-fn plan() -> RunPlan {
+pub(crate) fn plan() -> RunPlan {
     let mut plan = run_plan("Do the task.");
     plan.sandbox = Some(SandboxPlan::default());
     plan
 }
 
-fn word_count() -> Skill {
+pub(crate) fn word_count() -> Skill {
     Skill {
         pack: PackName::new("words").unwrap(),
         builtin: false,
@@ -299,7 +305,7 @@ async fn processes_are_given_only_what_is_listed() {
     assert_eq!(names, listed);
 }
 
-fn asks(tool: &str) -> RunPlan {
+pub(crate) fn asks(tool: &str) -> RunPlan {
     let mut plan = plan();
     plan.policies[0].tools.rules.push(ToolRule {
         tool: Pattern::new(tool).unwrap(),

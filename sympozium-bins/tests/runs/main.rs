@@ -5,10 +5,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that meets something unexpected has to fail"
+    clippy::print_stdout,
+    reason = "a test that meets something unexpected has to fail, and one that can't be made here says so"
 )]
 
 mod by_hand;
+#[cfg(target_os = "linux")]
+mod isolated;
+#[cfg(target_os = "linux")]
+mod isolated_bench;
 mod killed;
 mod local;
 mod model;

@@ -1,8 +1,9 @@
 //! [`LocalExecutor`]: run plans as trees of processes on this machine.
 
+use super::begin::{failed, start};
 use super::fit;
 use super::place::{self, Place, Swept};
-use super::supervise::{End, Started, Stops, start};
+use super::supervise::{End, Started, Stops};
 use super::{
     LocalApprover, LocalEvents, LocalIsolation, LocalSettings, NobodyAnswers, RunGateway, Walls, probe,
 };
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OnceCell, watch};
@@ -205,27 +207,38 @@ impl LocalExecutor {
         let shared = &self.shared;
         fit::check(&plan, &shared.settings)?;
         let uid = plan.run.uid;
-        let place = Place::make(&shared.settings.root, uid).map_err(|error| ExecError::Failed {
-            step: format!("make the folder of run {uid}"),
-            source: error.into(),
-        })?;
+        let place = place_of(&shared.settings.root, uid).await?;
         match start(shared, &plan, &place).await {
             Ok(started) if run.stops.kill.is_cancelled() => {
                 Box::pin(started.abort()).await;
-                Err(give_up(place, ExecError::NotFound(uid)))
+                Err(give_up(place, ExecError::NotFound(uid)).await)
             }
             Ok(started) => Ok((place, started)),
             Err(error) => {
                 shared.gateway.close(uid).await;
-                Err(give_up(place, error))
+                Err(give_up(place, error).await)
             }
         }
     }
 }
 
+/// Makes a run's folder, on a thread that may wait: somebody else may be sweeping.
+async fn place_of(root: &Path, run: RunUid) -> Result<Place, ExecError> {
+    let root = root.to_owned();
+    let made = tokio::task::spawn_blocking(move || Place::make(&root, run)).await;
+    let made = made.unwrap_or_else(|error| Err(error.into()));
+    made.map_err(|error| failed("make the folder", run, error))
+}
+
+/// Removes a run's folder, on a thread that may wait: agents may have made many files.
+async fn remove(place: Place) -> io::Result<()> {
+    let removed = tokio::task::spawn_blocking(|| place.remove()).await;
+    removed.unwrap_or_else(|error| Err(error.into()))
+}
+
 /// What could not be started leaves nothing; the first error is the one that matters.
-fn give_up(place: Place, error: ExecError) -> ExecError {
-    let _ = place.remove();
+async fn give_up(place: Place, error: ExecError) -> ExecError {
+    let _ = remove(place).await;
     error
 }
 
@@ -319,13 +332,13 @@ impl RunExecutor for LocalExecutor {
         found.stops.kill.cancel();
         let mut work = found.work.lock().await;
         join(&mut work.task).await;
-        let removed = work.place.take().map_or(Ok(()), Place::remove);
+        let removed = match work.place.take() {
+            None => Ok(()),
+            Some(place) => remove(place).await,
+        };
         locked(&self.shared.runs).remove(&run);
         self.shared.show(&found, Observed::Nothing);
-        removed.map_err(|error| ExecError::Failed {
-            step: format!("remove the folder of run {run}"),
-            source: error.into(),
-        })
+        removed.map_err(|error| failed("remove the folder", run, error))
     }
 }
 

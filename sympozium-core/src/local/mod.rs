@@ -6,6 +6,7 @@
 //!
 //! Entry type: [`LocalExecutor`]. It needs a [`RunGateway`]; a [`LocalApprover`] and [`LocalEvents`] are optional.
 
+mod begin;
 mod bridge;
 #[cfg(target_os = "linux")]
 pub mod cgroup;

@@ -146,6 +146,17 @@ impl NoWalls {
         )
     }
 
+    /// For a program to be shown in sandboxes that is not there.
+    pub(super) fn no_program(program: &Path, error: &str) -> Self {
+        Self::of_machine(
+            format!(
+                "The executor of commands {} can't be used: {error}.",
+                program.display()
+            ),
+            "Install it again.",
+        )
+    }
+
     /// For a step that failed, given what the machine says about itself and the workspace that was given.
     pub(super) fn of_trouble(trouble: &Trouble, facts: &Facts, workspace: Option<&Path>) -> Self {
         let said = &trouble.said;

@@ -57,8 +57,9 @@ mod linux {
         let workspace =
             workspace(settings).map_err(|error| NoWalls::settings(&format!("{}.", chain(&error))))?;
         let identity = trial_identity(root);
-        let program = fs::canonicalize(&settings.programs.toolbox.program)
-            .map_err(|error| NoWalls::no_launcher(&settings.programs.toolbox.program, &error.to_string()))?;
+        let program = &settings.programs.toolbox.program;
+        let program =
+            fs::canonicalize(program).map_err(|error| NoWalls::no_program(program, &error.to_string()))?;
         let trial = Trial {
             identity,
             machine: &Machine::look(),

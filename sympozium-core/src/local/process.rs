@@ -2,6 +2,7 @@
 //! that it started.
 
 use super::{LocalProgram, tree};
+use rustix::fs::OFlags;
 use rustix::process::Pid;
 use std::collections::BTreeMap;
 use std::io;
@@ -166,8 +167,15 @@ fn exit_code(status: ExitStatus) -> i32 {
 
 /// Copies an output to its log as far as it fits, and returns the end of it.
 async fn keep(mut source: impl AsyncRead + Unpin, path: PathBuf) -> Vec<u8> {
-    // A log that can't be written is no reason to stop the process.
-    let mut log = File::options().create(true).append(true).open(&path).await.ok();
+    // A log that can't be written is no reason to stop the process. Nobody else may read it, nor lead it elsewhere.
+    let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
+    let mut options = File::options();
+    options
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(nofollow);
+    let mut log = options.open(&path).await.ok();
     let (mut tail, mut written) = (Vec::new(), 0);
     let mut buffer = vec![0; 8 * 1024];
     // A read error means that the other end is gone, which is the end.

@@ -1,5 +1,6 @@
 //! The walls of one run: its holder, its cgroup, and what all its sandboxes have in common.
 
+use super::begin::failed;
 use super::cgroup::{Base, Group};
 use super::executor::Shared;
 use super::files::{Files, sees_workspace};
@@ -12,7 +13,6 @@ use super::sandbox::{Folder, HolderPlan, Identity};
 use super::tree::MARK;
 use super::view::{self, Enclosure, View};
 use super::{LocalLimits, LocalProcess, LocalSettings, LocalWorkspace, Walls};
-use crate::error::BoxError;
 use crate::ids::{PackName, RunUid};
 use crate::run::ExecError;
 use crate::skill::Sidecar;
@@ -71,13 +71,6 @@ fn folders(place: &Path, workspace: &LocalWorkspace, limits: &LocalLimits) -> Ve
         all.push(folder("workspace", (limits.workspace, WORKSPACE_FILES)));
     }
     all
-}
-
-fn failed(step: &str, run: RunUid, source: impl Into<BoxError>) -> ExecError {
-    ExecError::Failed {
-        step: format!("{step} of run {run}"),
-        source: source.into(),
-    }
 }
 
 /// A workspace that was given, without links in its path; refused when it shows other runs, or is one.
@@ -268,7 +261,9 @@ pub(super) fn launch(
     packs: &[PackName],
 ) -> io::Result<Launch> {
     let settings = files.settings;
-    let program = fs::canonicalize(&launch.program.program)?;
+    let program = &launch.program.program;
+    let program = fs::canonicalize(program)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", program.display())))?;
     let args = launch.program.args.iter().map(|arg| {
         let arg = arg.clone().into_string();
         arg.map_err(|arg| io::Error::other(format!("its argument {} is not text", arg.display())))
