@@ -2,17 +2,37 @@
 
 use super::JailError;
 use super::path::Root;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{CWD, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 use std::{
     fs::File,
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     path::{Component, Path},
 };
 
 /// How often `openat2` is asked again when something was renamed under it.
 const RACES: u32 = 64;
+
+/// How a folder is opened in which other things are to be opened.
+#[cfg(target_os = "linux")]
+const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY);
+#[cfg(not(target_os = "linux"))]
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
+
+/// Has the kernel keep a path beneath a folder.
+#[cfg(target_os = "linux")]
+fn beneath(folder: impl AsFd, below: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    use rustix::fs::{ResolveFlags, openat2};
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    openat2(folder, below, flags, Mode::empty(), resolve)
+}
+
+/// Other kernels can't.
+#[cfg(not(target_os = "linux"))]
+fn beneath(_: impl AsFd, _: &Path, _: OFlags) -> Result<OwnedFd, Errno> {
+    Err(Errno::NOSYS)
+}
 
 /// The way in which a path is kept beneath its root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +46,7 @@ pub enum Beneath {
 impl Beneath {
     /// The first way if this kernel (and its seccomp profile) has it, else the second.
     pub fn detect() -> Self {
-        match rustix::fs::openat2(CWD, ".", OFlags::PATH, Mode::empty(), ResolveFlags::BENEATH) {
+        match beneath(CWD, Path::new("."), FOLDER) {
             Err(Errno::NOSYS | Errno::PERM) => Self::Walk,
             Ok(_) | Err(_) => Self::Kernel,
         }
@@ -43,7 +63,7 @@ pub(super) struct OpenRoot {
 
 impl OpenRoot {
     pub(super) fn open(root: Root, way: Beneath) -> Result<Self, JailError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = FOLDER | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&root.dir, flags, Mode::empty()).map_err(|error| JailError::Io {
             step: "open",
             path: root.dir.display().to_string(),
@@ -67,9 +87,8 @@ impl OpenRoot {
     }
 
     fn by_kernel(&self, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         for _ in 0..RACES {
-            match rustix::fs::openat2(&self.fd, below, flags, Mode::empty(), resolve) {
+            match beneath(&self.fd, below, flags) {
                 // Something was renamed while the kernel looked; the answer would be unsafe, so it gave none.
                 Err(Errno::AGAIN) => {}
                 Err(Errno::XDEV) => return Err(escape()),
@@ -98,7 +117,7 @@ impl OpenRoot {
 
     /// Opens a folder below the root and makes what is missing of it.
     pub(super) fn make_folders(&self, below: &Path) -> io::Result<OwnedFd> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
+        let flags = FOLDER;
         let mut so_far = std::path::PathBuf::new();
         let mut at = self.open_below(&so_far, flags)?;
         for name in below.components().filter_map(normal) {
@@ -126,7 +145,7 @@ fn normal(component: Component<'_>) -> Option<&std::ffi::OsStr> {
 }
 
 fn folder_flags() -> OFlags {
-    OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC
+    FOLDER | OFlags::NOFOLLOW | OFlags::CLOEXEC
 }
 
 fn escape() -> io::Error {
@@ -145,7 +164,7 @@ fn no_link(errno: Errno) -> io::Error {
 }
 
 /// A new file in a folder; fails if there is anything of that name.
-pub(super) fn create_new(folder: &OwnedFd, name: &str, mode: u32) -> io::Result<File> {
+pub(super) fn create_new(folder: &OwnedFd, name: &str, mode: RawMode) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::openat(
         folder,

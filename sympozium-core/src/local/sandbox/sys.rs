@@ -148,6 +148,9 @@ pub(super) fn reset_signals() {
     }
 }
 
+/// `SIOCSIFFLAGS` of <linux/sockios.h>; the C libraries do not agree on its type.
+const SET_INTERFACE_FLAGS: libc::Ioctl = 0x8914;
+
 /// Brings the loopback device of this network namespace up.
 pub(super) fn loopback_up() -> io::Result<()> {
     let socket = rustix::net::socket_with(
@@ -164,6 +167,6 @@ pub(super) fn loopback_up() -> io::Result<()> {
     let flags = libc::IFF_UP | libc::IFF_RUNNING;
     request.ifr_ifru.ifru_flags = i16::try_from(flags).unwrap_or(0);
     // SAFETY: the request reads an `ifreq` that outlives the call.
-    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })?;
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), SET_INTERFACE_FLAGS, &raw const request) })?;
     Ok(())
 }
