@@ -150,7 +150,10 @@ pub fn shortfalls(plan: &RunPlan, settings: &LocalSettings) -> Vec<String> {
             all.push(format!("The sandbox's image {image} is not used: {programs}."));
         }
         if !sandbox.requests.is_empty() || !sandbox.limits.is_empty() {
-            all.push("The sandbox's resource limits are not enforced.".to_owned());
+            all.push(format!(
+                "The sandbox's resource limits are not enforced{}.",
+                instead(walls)
+            ));
         }
     }
     if let Some(to) = &plan.reply_to {
@@ -160,6 +163,14 @@ pub fn shortfalls(plan: &RunPlan, settings: &LocalSettings) -> Vec<String> {
         ));
     }
     all
+}
+
+/// What holds instead of a single executor's limits.
+const fn instead(walls: LocalIsolation) -> &'static str {
+    match walls {
+        LocalIsolation::None => "",
+        LocalIsolation::Full => ", those of the whole run are",
+    }
 }
 
 /// What commands use instead of an image.
@@ -177,15 +188,17 @@ fn of_sidecar(pack: &PackName, sidecar: &Sidecar, walls: LocalIsolation, all: &m
         "Skill {pack}: its image {image} is not used, {programs}."
     ));
     let open = walls == LocalIsolation::None;
+    if !sidecar.resources.is_empty() {
+        let instead = instead(walls);
+        all.push(format!(
+            "Skill {pack}: its resource limits are not enforced{instead}."
+        ));
+    }
     let more = [
         (!sidecar.command.is_empty(), "the image's command is not started"),
         (
             open && !sidecar.mount_workspace,
             "its commands start in a folder of their own, but can reach the workspace",
-        ),
-        (
-            !sidecar.resources.is_empty(),
-            "its resource limits are not enforced",
         ),
         (
             open && !sidecar.egress.is_empty(),

@@ -360,3 +360,7 @@ pub(super) fn state_of(place: &Path, process: &LocalProcess) -> PathBuf {
         LocalProcess::Toolbox(pack) => state.join(format!("of-{pack}")),
     }
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

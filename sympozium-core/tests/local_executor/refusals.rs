@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use sympozium_core::error::{Classify, chain};
 use sympozium_core::ids::PackName;
-use sympozium_core::local::{LocalExecutor, LocalProgram, shortfalls};
+use sympozium_core::local::{LocalExecutor, LocalIsolation, LocalProgram, LocalWorkspace, shortfalls};
 use sympozium_core::run::{ForeignAgent, Observed, RunExecutor, RunPlan, SandboxPlan};
 use sympozium_core::skill::{HostPort, RbacRule, Sidecar, Skill, SkillDocument};
 use sympozium_core::testing::run_plan;
@@ -151,4 +151,70 @@ fn what_does_not_hold_here_is_said() {
     ] {
         assert!(said.contains(part), "{part} in {said}");
     }
+}
+
+#[test]
+fn what_does_not_hold_in_a_sandbox_is_less() {
+    let mut plan = run_plan("the task");
+    let mut settings = settings(std::path::Path::new("/r"), "", "");
+    settings.isolation = LocalIsolation::Full;
+    assert_eq!(shortfalls(&plan, &settings), Vec::<String>::new());
+    settings.workspace = LocalWorkspace::Given {
+        dir: "/w".into(),
+        read_only: false,
+    };
+    plan.skills = vec![skill("p", &[])];
+    plan.sandbox = Some(SandboxPlan {
+        image: Some("box".to_owned()),
+        requests: [("cpu".to_owned(), "1".to_owned())].into(),
+        limits: BTreeMap::new(),
+    });
+    assert_eq!(
+        shortfalls(&plan, &settings),
+        [
+            "Skill p: its image img is not used, commands use this machine's programs.",
+            "Skill p: its resource limits are not enforced, those of the whole run are.",
+            "Skill p: the image's command is not started.",
+            "Skill p: its egress list opens nothing, commands have no network here.",
+            "Skill p: it gets no rights at an API server.",
+            "The sandbox's image box is not used: commands use this machine's programs.",
+            "The sandbox's resource limits are not enforced, those of the whole run are.",
+        ]
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_that_no_sandbox_shows_is_named_with_its_place() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let tool = home.path().join("my-tool");
+    std::fs::write(&tool, "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+    let change = |s: &mut sympozium_core::local::LocalSettings| {
+        s.isolation = LocalIsolation::Full;
+        s.search_path.push(home.path().to_owned());
+    };
+    let bench = Bench::with("answer ok", "read _", change, None);
+    let mut plan = run_plan("the task");
+    plan.skills = vec![skill("digest", &["sh", "my-tool"])];
+    let refused = refusal(&bench, &plan).await;
+    let wanted = format!(
+        "needs the program my-tool, which is at {} where a sandbox does not see it; install it below /usr",
+        tool.display()
+    );
+    assert!(refused.contains(&wanted), "{refused}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn without_a_launcher_that_works_nothing_is_isolated_and_nothing_starts() {
+    let change = |s: &mut sympozium_core::local::LocalSettings| s.isolation = LocalIsolation::Full;
+    let bench = Bench::with("answer ok", "read _", change, None);
+    let plan = run_plan("the task");
+    let error = bench.executor.ensure(&plan).await.unwrap_err();
+    assert_eq!(error.kind(), "no-sandbox", "{}", chain(&error));
+    assert!(chain(&error).contains("--sandbox none"), "{}", chain(&error));
+    assert!(!bench.root().join(plan.run.uid.to_string()).exists());
+    assert!(bench.gateway.open.lock().unwrap().is_empty());
 }
