@@ -187,12 +187,16 @@ fn a_hundred_runs_of_which_half_are_killed_leave_the_machine_as_it_was() {
 fn a_process_that_is_left_would_be_seen() {
     let machine = Machine::new(Who::own());
     let mut left = std::process::Command::new("/bin/sh")
-        .args(["-c", &format!("sleep 100; : {}", machine.folder())])
+        .args(["-c", "read line", &machine.folder()])
+        .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let seen = processes(&machine)
-        .iter()
-        .any(|one| one.contains("mark-of-many-runs"));
+    // A process that has just been started has no command line yet.
+    let begun = Instant::now();
+    let mut seen = false;
+    while !seen && begun.elapsed() < Duration::from_secs(20) {
+        seen = !processes(&machine).is_empty();
+    }
     left.kill().unwrap();
     left.wait().unwrap();
     assert!(seen);
