@@ -113,6 +113,25 @@ impl OpenFolder {
         self.write(name, &bytes)
     }
 
+    /// Opens a regular file to read it and to write at its end; it is made if nothing has that name.
+    ///
+    /// For what a process writes down for itself: nobody else may read it, and a link in its place is refused.
+    pub fn open_log(&self, name: &str) -> Result<File, MailboxError> {
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let path = || self.path.join(name);
+        let opened = rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(0o600)).map(File::from);
+        let file = opened.map_err(|error| MailboxError::io("open", path())(error.into()))?;
+        let meta = file.metadata().map_err(MailboxError::io("inspect", path()))?;
+        if meta.is_file() {
+            return Ok(file);
+        }
+        Err(MailboxError::Rejected {
+            name: shown(name.as_ref()),
+            reason: NOT_REGULAR.to_owned(),
+        })
+    }
+
     /// A new file; fails if anything has that name.
     pub(super) fn create(&self, name: &OsStr, bytes: &[u8]) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -3,11 +3,13 @@
 use super::pending::Pending;
 use crate::agent::{AgentEvent, Observer};
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use sympozium_core::error::chain;
-use sympozium_core::ipc::mailbox::{MailboxError, read_whole, write_json};
+use sympozium_core::ipc::mailbox::{MailboxError, OpenFolder, read_whole};
 use sympozium_core::ipc::{Folder, Layout};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -64,6 +66,13 @@ struct Counter {
     next: u64,
 }
 
+impl Counter {
+    /// As JSON that is equally long for every number, so that a newer one takes the place of an older one.
+    fn text(self) -> String {
+        format!("{{\"next\":{:>20}}}", self.next)
+    }
+}
+
 /// Writes what an observer takes, until it is finished.
 #[derive(Debug)]
 pub(crate) struct StreamWriter {
@@ -73,9 +82,11 @@ pub(crate) struct StreamWriter {
 
 struct Output {
     shared: Arc<Shared>,
-    folder: PathBuf,
+    folder: OpenFolder,
     state: PathBuf,
     counter: Counter,
+    /// The counter's file, once this process has made it.
+    kept: Option<File>,
 }
 
 impl StreamWriter {
@@ -102,9 +113,10 @@ impl StreamWriter {
         }
         let output = Output {
             shared,
-            folder,
+            folder: OpenFolder::open(&folder)?,
             state,
             counter,
+            kept: None,
         };
         let closed = CancellationToken::new();
         let mut task = JoinSet::new();
@@ -151,11 +163,25 @@ impl Output {
         let before = self.counter.next;
         let done = self.chunks(last);
         if self.counter.next > before
-            && let Err(error) = write_json(&self.state, COUNTER, &self.counter)
+            && let Err(error) = self.keep_counter()
         {
             tracing::warn!(error = chain(&error), "the stream's counter could not be kept");
         }
         done
+    }
+
+    /// The first time the file is made whole or not at all; from then on one write takes the old number's place.
+    fn keep_counter(&mut self) -> Result<(), MailboxError> {
+        let (text, path) = (self.counter.text(), self.state.join(COUNTER));
+        if let Some(file) = &self.kept {
+            return file
+                .write_all_at(text.as_bytes(), 0)
+                .map_err(MailboxError::io("write", path));
+        }
+        OpenFolder::open(&self.state)?.write(COUNTER, text.as_bytes())?;
+        let file = File::options().write(true).open(&path);
+        self.kept = Some(file.map_err(MailboxError::io("open", path))?);
+        Ok(())
     }
 
     fn chunks(&mut self, last: bool) -> bool {
@@ -175,12 +201,12 @@ impl Output {
     /// Whether too many chunks lie there unread.
     fn is_behind(&self) -> bool {
         let oldest = self.counter.next.checked_sub(BACKLOG);
-        oldest.is_some_and(|index| self.folder.join(chunk_name(index)).exists())
+        oldest.is_some_and(|index| self.folder.path().join(chunk_name(index)).exists())
     }
 
     /// The stream is for watching; that it can't be written is no reason to stop working.
     fn file<T: Serialize>(&self, name: &str, value: &T) -> bool {
-        let written = write_json(&self.folder, name, value);
+        let written = self.folder.write_json(name, value);
         if let Err(error) = &written {
             tracing::warn!(
                 error = chain(error),
@@ -195,7 +221,7 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sympozium_core::ipc::mailbox::{Inbox, InboxConfig, make_folders};
+    use sympozium_core::ipc::mailbox::{Inbox, InboxConfig, make_folders, write_json};
     use sympozium_core::ipc::{ChunkKind, StreamChunk};
 
     struct Place {
@@ -224,6 +250,31 @@ mod tests {
         let mut inbox = Inbox::open(&folder, InboxConfig::of("stream-")).unwrap();
         let next = || inbox.poll_now().unwrap().map(|item| item.value);
         std::iter::from_fn(next).collect()
+    }
+
+    fn kept(place: &Place) -> u64 {
+        let bytes = std::fs::read(place.state.join(COUNTER)).unwrap();
+        serde_json::from_slice::<Counter>(&bytes).unwrap().next
+    }
+
+    #[tokio::test]
+    async fn the_counter_that_is_kept_is_true_whenever_chunks_were_written() {
+        let place = place();
+        write_json(&place.state, COUNTER, &Counter { next: 98 }).unwrap();
+        let observer = StreamObserver::default();
+        let folder = OpenFolder::open(&place.layout.folder(&Folder::Output)).unwrap();
+        let mut output = Output {
+            shared: Arc::clone(&observer.shared),
+            folder,
+            state: place.state.clone(),
+            counter: Counter { next: 98 },
+            kept: None,
+        };
+        for expected in 99..=101 {
+            observer.on(AgentEvent::Text("a"));
+            assert!(output.write(true));
+            assert_eq!(kept(&place), expected);
+        }
     }
 
     #[tokio::test]
@@ -261,8 +312,7 @@ mod tests {
         }
         let chunk = std::fs::read_to_string(folder.join(chunk_name(4))).unwrap();
         assert!(chunk.contains("hello"), "{chunk}");
-        let counter = std::fs::read_to_string(place.state.join(COUNTER)).unwrap();
-        assert_eq!(counter, r#"{"next":5}"#);
+        assert_eq!(kept(&place), 5);
     }
 
     #[tokio::test]
