@@ -138,6 +138,7 @@ impl Landing {
     /// Claims the step and takes the turn, or says what is on record.
     async fn step(&self, turn: &Turn) -> Result<ChatResponse, Problem> {
         let parts = &self.inner.parts;
+        let mut ahead = Some(self.read_ahead(turn));
         loop {
             let now = parts.clock.now();
             let lease_until = now.saturating_add(parts.limits.step_lease).unwrap_or(now);
@@ -149,14 +150,14 @@ impl Landing {
                 now,
                 lease_until,
             };
-            match parts
-                .stores
-                .steps
-                .begin(&claim)
-                .await
-                .map_err(|error| problem::of_store(&error))?
-            {
-                Begin::New => return self.take_and_record(turn).await,
+            let claimed = parts.stores.steps.begin(&claim);
+            // Nearly every step is new, so what was said before is read while it is claimed.
+            let (begun, read) = match ahead.take() {
+                Some(ahead) => tokio::join!(claimed, ahead),
+                None => (claimed.await, None),
+            };
+            match begun.map_err(|error| problem::of_store(&error))? {
+                Begin::New => return self.take_and_record(turn, read).await,
                 Begin::Done(value) => return self.replay(value),
                 Begin::Mismatch => return Err(mismatch(&self.key.step)),
                 // Our own claim without a flight: an attempt of this process that could not say how it ended.
@@ -166,6 +167,14 @@ impl Landing {
                 }
                 Begin::InFlight { .. } => self.wait(turn).await?,
             }
+        }
+    }
+
+    /// What was said before a turn that goes on from it; read once, before it is known whether the turn is taken.
+    async fn read_ahead(&self, turn: &Turn) -> Option<Result<Known, Problem>> {
+        match &turn.input {
+            TurnInput::Next(_) => Some(known(&self.inner, &turn.plan).await),
+            TurnInput::Whole(_) => None,
         }
     }
 
@@ -194,9 +203,13 @@ impl Landing {
         Ok(answer)
     }
 
-    async fn take_and_record(&self, turn: &Turn) -> Result<ChatResponse, Problem> {
+    async fn take_and_record(
+        &self,
+        turn: &Turn,
+        read: Option<Result<Known, Problem>>,
+    ) -> Result<ChatResponse, Problem> {
         let steps = &self.inner.parts.stores.steps;
-        let answer = match self.take(turn).await {
+        let answer = match self.take(turn, read).await {
             Ok(answer) => answer,
             Err(problem) => {
                 // A step that failed may be asked for again. If the store is gone, its lease will end.
@@ -218,9 +231,15 @@ impl Landing {
         Ok(answer)
     }
 
-    async fn take(&self, turn: &Turn) -> Result<ChatResponse, Problem> {
+    async fn take(&self, turn: &Turn, read: Option<Result<Known, Problem>>) -> Result<ChatResponse, Problem> {
         match &turn.input {
-            TurnInput::Next(next) => self.take_next(turn, next).await,
+            TurnInput::Next(next) => {
+                let known = match read {
+                    Some(read) => read?,
+                    None => known(&self.inner, &turn.plan).await?,
+                };
+                self.take_next(turn, next, known).await
+            }
             TurnInput::Whole(request) => {
                 let mut request = request.clone();
                 request.max_tokens = Some(self.output_limit(request.max_tokens));
@@ -238,8 +257,12 @@ impl Landing {
         }
     }
 
-    async fn take_next(&self, turn: &Turn, next: &TurnRequest) -> Result<ChatResponse, Problem> {
-        let mut known = known(&self.inner, &turn.plan).await?;
+    async fn take_next(
+        &self,
+        turn: &Turn,
+        next: &TurnRequest,
+        mut known: Known,
+    ) -> Result<ChatResponse, Problem> {
         let conversation = &known.conversation;
         // A step without a name can't be a repetition.
         if let Some(stored) = conversation.answered(next).filter(|_| turn.named) {
