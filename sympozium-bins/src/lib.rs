@@ -11,3 +11,9 @@
 pub mod cli;
 #[cfg(any(feature = "runner", feature = "toolbox", feature = "sandbox"))]
 pub mod entry;
+
+/// The allocator of musl's C library gives memory back to the kernel and asks for it again with nearly every tool call,
+/// which is a third of such a turn. Programs for musl take this one; others keep their system's.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
