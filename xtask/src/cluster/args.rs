@@ -96,7 +96,9 @@ impl Words {
     fn fit(&self, verb: &str, action: &Action) -> anyhow::Result<()> {
         let takes_files = matches!(action, Action::LoadImages(_) | Action::Init(_));
         match self.files.first() {
-            Some(file) if !takes_files => bail!("`{verb}` takes no {:?}:\n{USAGE}", file.display().to_string()),
+            Some(file) if !takes_files => {
+                bail!("`{verb}` takes no {:?}:\n{USAGE}", file.display().to_string())
+            }
             None if takes_files => bail!("`{verb}` needs a file:\n{USAGE}"),
             Some(_) | None => {}
         }
@@ -116,34 +118,43 @@ mod tests {
         parse(&words)
     }
 
-    fn named(name: &str) -> Option<Name> {
-        Some(name.parse().unwrap())
+    fn named(name: &str) -> Name {
+        name.parse().unwrap()
     }
 
     #[test]
     fn without_a_name_the_default_cluster_is_meant() {
         let up = request("up").unwrap();
-        assert_eq!((up.action, up.name), (Action::Up(Mode::Full), named("default")));
+        assert_eq!(
+            (up.action, up.name),
+            (Action::Up(Mode::Full), Some(named("default")))
+        );
         let smoke = request("smoke --name a1").unwrap();
-        assert_eq!((smoke.action, smoke.name), (Action::Smoke, named("a1")));
+        assert_eq!((smoke.action, smoke.name), (Action::Smoke, Some(named("a1"))));
     }
 
     #[test]
     fn status_without_a_name_is_about_every_cluster() {
         assert_eq!(request("status").unwrap().name, None);
-        assert_eq!(request("status --name x").unwrap().name, named("x"));
+        assert_eq!(request("status --name x").unwrap().name, Some(named("x")));
     }
 
     #[test]
     fn a_cluster_without_a_node_is_asked_for_by_a_flag() {
         let up = request("up --control-plane-only --name api").unwrap();
-        assert_eq!((up.action, up.name), (Action::Up(Mode::ControlPlane), named("api")));
+        assert_eq!(
+            (up.action, up.name),
+            (Action::Up(Mode::ControlPlane), Some(named("api")))
+        );
     }
 
     #[test]
     fn files_belong_to_load_images() {
         let load = request("load-images a.tar --name x b.tar").unwrap();
-        assert_eq!(load.action, Action::LoadImages(vec!["a.tar".into(), "b.tar".into()]));
+        assert_eq!(
+            load.action,
+            Action::LoadImages(vec!["a.tar".into(), "b.tar".into()])
+        );
     }
 
     #[test]

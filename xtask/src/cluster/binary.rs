@@ -75,7 +75,10 @@ pub(super) fn is_possible() -> anyhow::Result<()> {
     let mut list = go_with_cache()?;
     let listed = stage::capture("go list", list.args(["list", "-deps"]).args(PACKAGES))?;
     if !listed.success {
-        bail!("the Go modules of the test cluster could not be had: {}", listed.output.lines().last().unwrap_or_default());
+        bail!(
+            "the Go modules of the test cluster could not be had: {}",
+            listed.output.lines().last().unwrap_or_default()
+        );
     }
     Ok(())
 }
@@ -95,12 +98,18 @@ fn read_module() -> anyhow::Result<Vec<Source>> {
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))? {
-            let path = entry.with_context(|| format!("list {}", folder.display()))?.path();
+            let path = entry
+                .with_context(|| format!("list {}", folder.display()))?
+                .path();
             if path.is_dir() {
                 folders.push(path);
                 continue;
             }
-            let name = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(&root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
             if goes_in(&name) {
                 let content = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
                 files.push((name, content));
@@ -112,7 +121,8 @@ fn read_module() -> anyhow::Result<Vec<Source>> {
 }
 
 fn goes_in(name: &str) -> bool {
-    let is_source = name.rsplit_once('.').is_some_and(|(_, ending)| ending == "go") && !name.ends_with("_test.go");
+    let is_source =
+        name.rsplit_once('.').is_some_and(|(_, ending)| ending == "go") && !name.ends_with("_test.go");
     is_source || name == "go.mod" || name == "go.sum"
 }
 
@@ -132,7 +142,9 @@ fn key(files: &[Source]) -> String {
 
 fn text<'a>(files: &'a [Source], name: &str) -> &'a str {
     let found = files.iter().find(|(found, _)| found == name);
-    found.and_then(|(_, content)| std::str::from_utf8(content).ok()).unwrap_or_default()
+    found
+        .and_then(|(_, content)| std::str::from_utf8(content).ok())
+        .unwrap_or_default()
 }
 
 /// The word behind another at the start of a line of go.mod.
@@ -147,11 +159,16 @@ fn word_after<'a>(go_mod: &'a str, first: &str) -> Option<&'a str> {
 fn check_toolchain(module: &[Source]) -> anyhow::Result<()> {
     let needed = word_after(text(module, "go.mod"), "go").context("go.mod names no version of Go")?;
     if install::find("go").is_none() {
-        bail!("the test cluster is built with Go, and there is no `go` in PATH: install Go {needed} or later from https://go.dev/dl");
+        bail!(
+            "the test cluster is built with Go, and there is no `go` in PATH: install Go {needed} or later from https://go.dev/dl"
+        );
     }
     let found = repo::stdout_of(go().args(["env", "GOVERSION"]))?;
     if release(found.trim()) < release(needed) {
-        bail!("the test cluster needs Go {needed} or later, and `go` in PATH is {}: see https://go.dev/dl", found.trim());
+        bail!(
+            "the test cluster needs Go {needed} or later, and `go` in PATH is {}: see https://go.dev/dl",
+            found.trim()
+        );
     }
     Ok(())
 }
@@ -165,7 +182,10 @@ fn release(version: &str) -> Vec<u32> {
 /// A `go` that uses the toolchain that is there.
 fn go() -> Command {
     let mut command = Command::new("go");
-    command.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0").current_dir(repo::root().join(MODULE));
+    command
+        .env("GOTOOLCHAIN", "local")
+        .env("CGO_ENABLED", "0")
+        .current_dir(repo::root().join(MODULE));
     command
 }
 
@@ -174,7 +194,10 @@ fn go() -> Command {
 pub(super) fn go_with_cache() -> anyhow::Result<Command> {
     let cache = repo::cache_dir()?.join("go");
     let mut command = go();
-    command.env("GOCACHE", cache.join("build")).env("GOMODCACHE", cache.join("mod")).env("GOFLAGS", "-mod=readonly -trimpath");
+    command
+        .env("GOCACHE", cache.join("build"))
+        .env("GOMODCACHE", cache.join("mod"))
+        .env("GOFLAGS", "-mod=readonly -trimpath");
     Ok(command)
 }
 
@@ -187,10 +210,16 @@ pub(super) fn tests() -> anyhow::Result<Command> {
 }
 
 fn build(dir: &Path, module: &[Source]) -> anyhow::Result<()> {
-    println!("  building the programs of the test cluster with Go; the first time it takes 10 to 15 minutes on two cores");
-    let version = word_after(text(module, "go.mod"), "k8s.io/kubernetes").context("go.mod names no Kubernetes")?;
+    println!(
+        "  building the programs of the test cluster with Go; the first time it takes 10 to 15 minutes on two cores"
+    );
+    let version =
+        word_after(text(module, "go.mod"), "k8s.io/kubernetes").context("go.mod names no Kubernetes")?;
     let mut command = go_with_cache()?;
-    command.args(["build", "-ldflags", &linker_flags(version), "-o"]).arg(dir).args(PACKAGES);
+    command
+        .args(["build", "-ldflags", &linker_flags(version), "-o"])
+        .arg(dir)
+        .args(PACKAGES);
     let finished = stage::capture("build kubebin", &mut command)?;
     if !finished.success {
         bail!("go build failed:\n{}", finished.output.trim_end());
@@ -255,7 +284,11 @@ mod tests {
     fn the_real_module_names_its_versions() {
         let module = read_module().unwrap();
         let go_mod = text(&module, "go.mod");
-        assert!(word_after(go_mod, "k8s.io/kubernetes").unwrap().starts_with("v1."));
+        assert!(
+            word_after(go_mod, "k8s.io/kubernetes")
+                .unwrap()
+                .starts_with("v1.")
+        );
         assert!(release(word_after(go_mod, "go").unwrap()) >= vec![1, 26]);
     }
 
@@ -269,7 +302,10 @@ mod tests {
     #[test]
     fn programs_give_the_released_version() {
         let flags = linker_flags("v1.36.3");
-        assert!(flags.contains("gitVersion=v1.36.3") && flags.contains("gitMinor=36"), "{flags}");
+        assert!(
+            flags.contains("gitVersion=v1.36.3") && flags.contains("gitMinor=36"),
+            "{flags}"
+        );
     }
 
     #[test]

@@ -49,7 +49,8 @@ pub(super) fn create(name: &str) -> anyhow::Result<()> {
 }
 
 fn delegate(dir: &Path) -> anyhow::Result<()> {
-    let controllers = std::fs::read_to_string(dir.join("cgroup.controllers")).context("read the controllers")?;
+    let controllers =
+        std::fs::read_to_string(dir.join("cgroup.controllers")).context("read the controllers")?;
     for controller in controllers.split_whitespace() {
         // One that cannot be passed on is one that no pod gets; the kubelet says so if it matters.
         let _ = std::fs::write(dir.join("cgroup.subtree_control"), format!("+{controller}"));
@@ -57,11 +58,18 @@ fn delegate(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where the cgroup is, or would be.
+pub(super) fn folders(name: &str) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(trees(Path::new(ROOT))?
+        .into_iter()
+        .map(|tree| tree.join(name))
+        .collect())
+}
+
 /// Removes the cgroup and all below it from every tree.
 pub(super) fn remove(name: &str) -> anyhow::Result<()> {
     let start = Instant::now();
-    for tree in trees(Path::new(ROOT))? {
-        let dir = tree.join(name);
+    for dir in folders(name)? {
         while dir.exists() {
             remove_below(&dir);
             if dir.exists() {

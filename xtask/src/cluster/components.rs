@@ -143,7 +143,11 @@ fn controller(component: Component) -> Vec<String> {
         "--kube-api-qps=300",
         "--kube-api-burst=600",
     ]);
-    for flag in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
+    for flag in [
+        "kubeconfig",
+        "authentication-kubeconfig",
+        "authorization-kubeconfig",
+    ] {
         all.push(format!("--{flag}={HERE}/pki/{}.kubeconfig", component.name()));
     }
     all

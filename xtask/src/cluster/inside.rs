@@ -11,10 +11,15 @@ use super::record::Record;
 pub(super) fn command(place: &Place, program: &str) -> anyhow::Result<Command> {
     let record = Record::read(&place.record())?
         .filter(Record::is_alive)
-        .with_context(|| format!("the cluster {} does not run: cargo xtask cluster up --name {0}", place.name()))?;
+        .with_context(|| {
+            format!(
+                "the cluster {} does not run: cargo xtask cluster up --name {0}",
+                place.name()
+            )
+        })?;
     let mut command = Command::new("nsenter");
-    command
-        .arg(format!("--target={}", record.pid))
-        .args(["--mount", "--net", "--pid", "--ipc", "--uts", "--wd=/", "--", program]);
+    command.arg(format!("--target={}", record.pid)).args([
+        "--mount", "--net", "--pid", "--ipc", "--uts", "--wd=/", "--", program,
+    ]);
     Ok(command)
 }

@@ -34,13 +34,31 @@ pub(super) const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 
 /// Files for [`HERE`]`/config`, by name.
 pub(super) const CONFIG_FILES: &[(&str, &str)] = &[
-    ("containerd.toml", include_str!("../../../test/cluster/config/containerd.toml")),
-    ("cni/10-pods.conflist", include_str!("../../../test/cluster/config/pods.conflist")),
-    ("kubelet.yaml", include_str!("../../../test/cluster/config/kubelet.yaml")),
-    ("kube-proxy.yaml", include_str!("../../../test/cluster/config/kube-proxy.yaml")),
-    ("resolv.conf", include_str!("../../../test/cluster/config/resolv.conf")),
+    (
+        "containerd.toml",
+        include_str!("../../../test/cluster/config/containerd.toml"),
+    ),
+    (
+        "cni/10-pods.conflist",
+        include_str!("../../../test/cluster/config/pods.conflist"),
+    ),
+    (
+        "kubelet.yaml",
+        include_str!("../../../test/cluster/config/kubelet.yaml"),
+    ),
+    (
+        "kube-proxy.yaml",
+        include_str!("../../../test/cluster/config/kube-proxy.yaml"),
+    ),
+    (
+        "resolv.conf",
+        include_str!("../../../test/cluster/config/resolv.conf"),
+    ),
     ("Corefile", include_str!("../../../test/cluster/config/Corefile")),
-    ("base.yaml", include_str!("../../../test/cluster/config/base.yaml")),
+    (
+        "base.yaml",
+        include_str!("../../../test/cluster/config/base.yaml"),
+    ),
 ];
 
 #[cfg(test)]
@@ -68,7 +86,10 @@ mod tests {
 
     #[test]
     fn pods_get_addresses_that_policies_are_enforced_for() {
-        let node = file("cni/10-pods.conflist").split('"').find(|word| word.ends_with("/24")).unwrap();
+        let node = file("cni/10-pods.conflist")
+            .split('"')
+            .find(|word| word.ends_with("/24"))
+            .unwrap();
         assert!(node.starts_with("10.244."), "{node} is not within {POD_NETWORK}");
     }
 

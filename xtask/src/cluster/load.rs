@@ -19,9 +19,17 @@ pub(super) fn images(place: &Place, files: &[PathBuf]) -> anyhow::Result<()> {
         let (program, arguments) = words.split_first().context("there is no program to run")?;
         let mut import = inside::command(place, program)?;
         // Through a pipe, since the cluster sees other folders than this program does.
-        let output = import.args(arguments).stdin(Stdio::from(archive)).output().context("run ctr")?;
+        let output = import
+            .args(arguments)
+            .stdin(Stdio::from(archive))
+            .output()
+            .context("run ctr")?;
         if !output.status.success() {
-            bail!("{} was not imported: {}", file.display(), String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "{} was not imported: {}",
+                file.display(),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
         print!("{}", String::from_utf8_lossy(&output.stdout));
     }

@@ -23,6 +23,7 @@ mod request;
 mod smoke;
 mod state;
 mod status;
+mod traces;
 mod up;
 
 use std::process::Command;
@@ -34,6 +35,7 @@ pub(crate) use down::down;
 pub(crate) use place::Place;
 pub(crate) use request::Mode;
 pub(crate) use smoke::smoke;
+pub(crate) use traces::Traces;
 pub(crate) use up::up;
 
 /// Does what the words ask for.

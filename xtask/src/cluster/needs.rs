@@ -53,7 +53,13 @@ pub(super) fn ensure(mode: Mode) -> anyhow::Result<()> {
     if !install::is_root() {
         bail!("only root can make the namespaces of a test cluster");
     }
-    let missing = packages(mode, |what| if what.starts_with('/') { Path::new(what).exists() } else { install::find(what).is_some() });
+    let missing = packages(mode, |what| {
+        if what.starts_with('/') {
+            Path::new(what).exists()
+        } else {
+            install::find(what).is_some()
+        }
+    });
     if missing.is_empty() {
         return Ok(());
     }
@@ -66,8 +72,11 @@ fn packages(mode: Mode, is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
         Mode::ControlPlane => ALWAYS.to_vec(),
         Mode::Full => [ALWAYS, NODE].concat(),
     };
-    let mut packages: Vec<&str> =
-        needs.into_iter().filter(|need| !is_there(need.what)).map(|need| need.package).collect();
+    let mut packages: Vec<&str> = needs
+        .into_iter()
+        .filter(|need| !is_there(need.what))
+        .map(|need| need.package)
+        .collect();
     packages.dedup();
     packages
 }
@@ -78,7 +87,10 @@ mod tests {
 
     #[test]
     fn a_control_plane_needs_no_container_runtime() {
-        assert_eq!(packages(Mode::ControlPlane, |_| false), ["util-linux", "mount", "iproute2"]);
+        assert_eq!(
+            packages(Mode::ControlPlane, |_| false),
+            ["util-linux", "mount", "iproute2"]
+        );
         assert!(packages(Mode::Full, |_| false).contains(&"containerd"));
     }
 

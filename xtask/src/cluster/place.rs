@@ -79,7 +79,10 @@ impl Place {
             }
         }
         names.sort();
-        Ok(names.into_iter().map(|name| Self::below(&clusters, name)).collect())
+        Ok(names
+            .into_iter()
+            .map(|name| Self::below(&clusters, name))
+            .collect())
     }
 
     pub(crate) fn name(&self) -> &Name {
@@ -126,7 +129,11 @@ impl Place {
     /// the same name, so the path takes part.
     pub(super) fn cgroup(&self) -> String {
         let digest = Sha256::digest(self.dir.as_os_str().as_encoded_bytes());
-        format!("sympozium-{}-{}", self.name, hex::encode(digest.get(..4).unwrap_or_default()))
+        format!(
+            "sympozium-{}-{}",
+            self.name,
+            hex::encode(digest.get(..4).unwrap_or_default())
+        )
     }
 }
 

@@ -30,15 +30,24 @@ pub(super) enum Probe {
     /// The program ends with 0.
     Succeeds(Vec<String>),
     /// A GET is answered with 200.
-    Answers { address: &'static str, path: &'static str },
+    Answers {
+        address: &'static str,
+        path: &'static str,
+    },
 }
 
 fn succeeds(what: &'static str, words: Vec<String>) -> Step {
-    Step::Await(Condition { what, probe: Probe::Succeeds(words) })
+    Step::Await(Condition {
+        what,
+        probe: Probe::Succeeds(words),
+    })
 }
 
 fn answers(what: &'static str, address: &'static str, path: &'static str) -> Step {
-    Step::Await(Condition { what, probe: Probe::Answers { address, path } })
+    Step::Await(Condition {
+        what,
+        probe: Probe::Answers { address, path },
+    })
 }
 
 /// All steps, in order.
@@ -96,7 +105,16 @@ fn start_node() -> Vec<Step> {
         Step::Start(Component::KubeScheduler),
         // Before the kubelet: no pod may run for a moment without its policies.
         Step::Start(Component::Netpol),
-        succeeds("policies are enforced", vec!["nft".into(), "list".into(), "table".into(), "ip".into(), "netpol".into()]),
+        succeeds(
+            "policies are enforced",
+            vec![
+                "nft".into(),
+                "list".into(),
+                "table".into(),
+                "ip".into(),
+                "netpol".into(),
+            ],
+        ),
         Step::Start(Component::Kubelet),
         Step::Start(Component::Coredns),
         Step::Start(Component::Kwok),
@@ -137,7 +155,11 @@ mod tests {
     fn a_control_plane_alone_has_three_programs() {
         assert_eq!(
             started(Mode::ControlPlane),
-            [Component::Etcd, Component::KubeApiserver, Component::KubeControllerManager]
+            [
+                Component::Etcd,
+                Component::KubeApiserver,
+                Component::KubeControllerManager
+            ]
         );
     }
 
@@ -154,7 +176,9 @@ mod tests {
     fn no_pod_runs_before_policies_are_enforced() {
         let enforced = steps(Mode::Full)
             .iter()
-            .position(|step| matches!(step, Step::Await(condition) if condition.what == "policies are enforced"))
+            .position(
+                |step| matches!(step, Step::Await(condition) if condition.what == "policies are enforced"),
+            )
             .unwrap();
         assert!(position(&Step::Start(Component::Netpol)) < enforced);
         assert!(enforced < position(&Step::Start(Component::Kubelet)));
@@ -163,7 +187,11 @@ mod tests {
     #[test]
     fn what_a_cluster_without_a_node_awaits_needs_no_debian_package() {
         for step in steps(Mode::ControlPlane) {
-            if let Step::Await(Condition { probe: Probe::Succeeds(words), .. }) = step {
+            if let Step::Await(Condition {
+                probe: Probe::Succeeds(words),
+                ..
+            }) = step
+            {
                 assert!(words[0].starts_with('/'), "{words:?}");
             }
         }

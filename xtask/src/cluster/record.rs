@@ -29,7 +29,8 @@ impl Record {
     pub(super) fn of(pid: i32) -> anyhow::Result<Self> {
         let path = format!("/proc/{pid}/stat");
         let stat = std::fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("read the boot's id")?;
+        let boot =
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id").context("read the boot's id")?;
         Ok(Self {
             pid,
             start_ticks: start_ticks(&stat).with_context(|| format!("{path} shows no running process"))?,
@@ -61,7 +62,11 @@ impl Record {
         let start = Instant::now();
         while self.is_alive() {
             if start.elapsed() > patience {
-                bail!("process {} was killed, but is still there after {} s", self.pid, patience.as_secs());
+                bail!(
+                    "process {} was killed, but is still there after {} s",
+                    self.pid,
+                    patience.as_secs()
+                );
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -92,16 +97,26 @@ mod tests {
             assert_eq!(start_ticks(&format!("12 {name} {tail}")), Some(4711), "{name}");
         }
         assert_eq!(start_ticks("12 (x) S 1"), None);
-        assert_eq!(start_ticks(&format!("12 (x) {}", tail.replace('S', "Z"))), None, "it has ended");
+        assert_eq!(
+            start_ticks(&format!("12 (x) {}", tail.replace('S', "Z"))),
+            None,
+            "it has ended"
+        );
     }
 
     #[test]
     fn a_process_that_took_over_a_number_is_not_the_recorded_one() {
         let own = Record::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert!(own.is_alive());
-        let earlier = Record { start_ticks: own.start_ticks - 1, ..own.clone() };
+        let earlier = Record {
+            start_ticks: own.start_ticks - 1,
+            ..own.clone()
+        };
         assert!(!earlier.is_alive());
-        let before_boot = Record { boot: "another".to_owned(), ..own };
+        let before_boot = Record {
+            boot: "another".to_owned(),
+            ..own
+        };
         assert!(!before_boot.is_alive());
         // Neither may be killed: the test would not live to its end.
         earlier.kill(Duration::ZERO).unwrap();

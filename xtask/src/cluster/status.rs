@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
@@ -43,7 +44,9 @@ fn describe(place: &Place) -> anyhow::Result<(String, bool)> {
         first: record.as_ref().map(|record| record.pid),
         mode: order.map(|order| order.mode),
         state,
-        outside: record.map(|record| outside_numbers(record.pid)).unwrap_or_default(),
+        outside: record
+            .map(|record| outside_numbers(record.pid))
+            .unwrap_or_default(),
     };
     let text = format!("{}  logs in {}\n", seen.text(), place.logs().display());
     Ok((text, seen.is_ready()))
@@ -62,7 +65,11 @@ struct Seen {
 
 impl Seen {
     fn is_ready(&self) -> bool {
-        self.first.is_some() && self.state.as_ref().is_some_and(|state| state.phase == Phase::Ready)
+        self.first.is_some()
+            && self
+                .state
+                .as_ref()
+                .is_some_and(|state| state.phase == Phase::Ready)
     }
 
     fn text(&self) -> String {
@@ -75,28 +82,56 @@ impl Seen {
             (_, Some(Phase::Failed(why))) => format!("failed: {why}"),
             (None, _) => "does not run".to_owned(),
             (Some(pid), Some(Phase::Ready)) => format!("ready, first process {pid}"),
-            (Some(pid), Some(Phase::Starting(step))) => format!("starting, first process {pid}, waits until {step}"),
+            (Some(pid), Some(Phase::Starting(step))) => {
+                format!("starting, first process {pid}, waits until {step}")
+            }
             (Some(pid), None) => format!("starting, first process {pid}"),
         };
         let mut text = format!("{} ({mode}): {phase}\n", self.name);
-        let components = self.state.iter().filter(|_| self.first.is_some()).flat_map(|state| &state.components);
+        let components = self
+            .state
+            .iter()
+            .filter(|_| self.first.is_some())
+            .flat_map(|state| &state.components);
         for (component, running) in components {
-            let pid = self.outside.get(&running.pid).map_or_else(|| "ended".to_owned(), ToString::to_string);
-            let _ = writeln!(text, "  {:<24} {pid:>8}  restarted {}", component.name(), running.restarts);
+            let pid = self
+                .outside
+                .get(&running.pid)
+                .map_or_else(|| "ended".to_owned(), ToString::to_string);
+            let _ = writeln!(
+                text,
+                "  {:<24} {pid:>8}  restarted {}",
+                component.name(),
+                running.restarts
+            );
         }
         text
     }
 }
 
-/// The processes in the namespace of this one: the last number of `NSpid` is the one inside.
-fn outside_numbers(first: i32) -> BTreeMap<i32, i32> {
-    let namespace = |pid: i32| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let wanted = namespace(first);
+/// The process namespace of a process.
+pub(super) fn namespace(pid: i32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok()
+}
+
+/// Processes whose namespace it is. Those of pods have namespaces of their own.
+pub(super) fn processes_in(wanted: &Path) -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| wanted.is_some() && namespace(*pid) == wanted)
-        .filter_map(|pid| Some((inside_number(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)?, pid)))
+        .filter(|pid| namespace(*pid).is_some_and(|found| found == wanted))
+        .collect()
+}
+
+/// Process numbers outside, by those inside: the last number of `NSpid` is the one inside.
+fn outside_numbers(first: i32) -> BTreeMap<i32, i32> {
+    let processes = namespace(first)
+        .map(|wanted| processes_in(&wanted))
+        .unwrap_or_default();
+    let inside = |pid: i32| inside_number(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?);
+    processes
+        .into_iter()
+        .filter_map(|pid| Some((inside(pid)?, pid)))
         .collect()
 }
 
@@ -120,7 +155,10 @@ mod tests {
             name: "default".to_owned(),
             first: Some(4000),
             mode: Some(Mode::Full),
-            state: Some(State { phase: Phase::Ready, components }),
+            state: Some(State {
+                phase: Phase::Ready,
+                components,
+            }),
             outside: BTreeMap::from([(7, 4007)]),
         }
     }
@@ -128,22 +166,41 @@ mod tests {
     #[test]
     fn a_program_is_shown_with_the_number_that_can_be_killed() {
         let text = seen().text();
-        assert!(text.starts_with("default (control plane and node): ready, first process 4000\n"), "{text}");
-        assert!(text.contains("etcd                         4007  restarted 0"), "{text}");
-        assert!(text.contains("kubelet                     ended  restarted 2"), "{text}");
+        assert!(
+            text.starts_with("default (control plane and node): ready, first process 4000\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("etcd                         4007  restarted 0"),
+            "{text}"
+        );
+        assert!(
+            text.contains("kubelet                     ended  restarted 2"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_cluster_whose_first_process_is_gone_is_not_ready() {
-        let gone = Seen { first: None, ..seen() };
+        let gone = Seen {
+            first: None,
+            ..seen()
+        };
         assert!(!gone.is_ready());
         assert_eq!(gone.text(), "default (control plane and node): does not run\n");
     }
 
     #[test]
     fn a_failure_says_what_did_not_come_to_pass() {
-        let state = State { phase: Phase::Failed("no etcd".to_owned()), components: BTreeMap::new() };
-        let failed = Seen { first: None, state: Some(state), ..seen() };
+        let state = State {
+            phase: Phase::Failed("no etcd".to_owned()),
+            components: BTreeMap::new(),
+        };
+        let failed = Seen {
+            first: None,
+            state: Some(state),
+            ..seen()
+        };
         assert!(failed.text().contains("failed: no etcd"), "{}", failed.text());
         assert!(!failed.is_ready());
     }

@@ -81,7 +81,11 @@ fn prepare(place: &Place, order: &Order, listener: &TcpListener) -> anyhow::Resu
         .arg(place.kubeconfig())
         .arg(format!("--server=https://{NODE_ADDRESS}:{API_PORT}"))
         .arg(format!("--outside-server=https://127.0.0.1:{port}"))
-        .args([format!("--node={NODE_NAME}"), format!("--address={NODE_ADDRESS}"), format!("--service-ip={API_SERVICE}")]);
+        .args([
+            format!("--node={NODE_NAME}"),
+            format!("--address={NODE_ADDRESS}"),
+            format!("--service-ip={API_SERVICE}"),
+        ]);
     repo::stdout_of(&mut credentials)?;
     match order.mode {
         Mode::ControlPlane => Ok(()),
@@ -119,12 +123,22 @@ fn kubebin(order: &Order, component: &str) -> Command {
 
 /// Starts the first process, which then is on its own.
 fn spawn(place: &Place, listener: TcpListener, owner: Option<PipeReader>) -> anyhow::Result<Child> {
-    let log = std::fs::File::create(place.logs().join("init.log")).context("create the log of the first process")?;
+    let log = std::fs::File::create(place.logs().join("init.log"))
+        .context("create the log of the first process")?;
     // By its process, not by its path: while tests run, cargo may put another program there.
     let own = format!("/proc/{}/exe", std::process::id());
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--"])
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "--",
+        ])
         .arg(own)
         .args(["cluster", "init"])
         .arg(place.request())

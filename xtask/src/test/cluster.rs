@@ -5,15 +5,18 @@
 
 use std::io::PipeWriter;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::cluster::{self, Mode, Place};
 use crate::counts::Counts;
 use crate::stage as stages;
 
 const NAME: &str = "test cluster";
+
+/// The kernel ends all processes at once; a loaded machine gets this much.
+const END_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Clusters of test runs are called this and the number of the process.
 const PREFIX: &str = "test-";
@@ -31,7 +34,7 @@ pub(super) fn stage() -> Counts {
     remove_leftovers();
     let start = Instant::now();
     counts += match Running::start() {
-        Ok(running) => running.smoke(),
+        Ok(running) => running.smoke() + running.end(),
         Err(error) => {
             stages::line(NAME, start.elapsed(), "FAILED");
             println!("{error:#}");
@@ -45,7 +48,7 @@ pub(super) fn stage() -> Counts {
 struct Running {
     place: Place,
     /// Closing it ends the cluster.
-    _owner: PipeWriter,
+    owner: Option<PipeWriter>,
 }
 
 impl Running {
@@ -53,7 +56,10 @@ impl Running {
         let place = Place::of(format!("{PREFIX}{}", std::process::id()).parse()?)?;
         let (reader, owner) = std::io::pipe().context("make a pipe")?;
         // From here on, dropping removes what `up` may have begun.
-        let running = Self { place, _owner: owner };
+        let running = Self {
+            place,
+            owner: Some(owner),
+        };
         cluster::up(&running.place, Mode::Full, Some(reader))?;
         Ok(running)
     }
@@ -74,10 +80,57 @@ impl Running {
             }
         }
     }
+
+    /// Ends the cluster as the death of this program would, and looks for what is left.
+    fn end(mut self) -> Counts {
+        let start = Instant::now();
+        let result = self.ends_with_its_owner();
+        let word = if result.is_ok() { "ok" } else { "FAILED" };
+        stages::line(
+            "a test cluster ends with its owner, and leaves nothing",
+            start.elapsed(),
+            word,
+        );
+        match result {
+            Ok(()) => Counts::PASSED,
+            Err(error) => {
+                println!("{error:#}");
+                Counts::FAILED
+            }
+        }
+    }
+
+    fn ends_with_its_owner(&mut self) -> anyhow::Result<()> {
+        let traces = cluster::Traces::of(&self.place)?;
+        drop(self.owner.take());
+        let start = Instant::now();
+        while traces.runs() {
+            if start.elapsed() > END_DEADLINE {
+                bail!(
+                    "the cluster still runs {} s after its owner has gone",
+                    END_DEADLINE.as_secs()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let processes = traces.processes();
+        if !processes.is_empty() {
+            bail!("processes are left: {processes:?}");
+        }
+        cluster::down(&self.place)?;
+        let folders = traces.folders()?;
+        if !folders.is_empty() {
+            bail!("folders are left: {folders:?}");
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if !self.place.dir().exists() {
+            return;
+        }
         if let Err(error) = cluster::down(&self.place) {
             eprintln!("the test cluster was not removed: {error:#}");
         }
@@ -88,7 +141,9 @@ impl Drop for Running {
 fn remove_leftovers() {
     for place in Place::all().unwrap_or_default() {
         let name = place.name().to_string();
-        let owner = name.strip_prefix(PREFIX).and_then(|number| number.parse::<u32>().ok());
+        let owner = name
+            .strip_prefix(PREFIX)
+            .and_then(|number| number.parse::<u32>().ok());
         let is_over = owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
         if is_over && let Err(error) = cluster::down(&place) {
             eprintln!("the cluster {name} of an earlier run was not removed: {error:#}");

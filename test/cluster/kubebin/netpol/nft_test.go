@@ -55,10 +55,10 @@ ingress:
 `
 	rendered := text(t, spec)
 	for _, line := range []string{
-		"    ip saddr { 10.244.0.2 } tcp dport 80 return\n",
-		"    ip saddr { 10.244.0.2 } udp dport 8000-8080 return\n",
 		"    ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } tcp dport 80 return\n",
-		"    ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } udp dport 8000-8080 return\n    drop\n",
+		"    ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } udp dport 8000-8080 return\n",
+		"    ip saddr { 10.244.0.2 } tcp dport 80 return\n",
+		"    ip saddr { 10.244.0.2 } udp dport 8000-8080 return\n    drop\n",
 	} {
 		if !strings.Contains(rendered, line) {
 			t.Errorf("there is no %q in:\n%s", line, rendered)

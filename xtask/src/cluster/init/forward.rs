@@ -47,7 +47,11 @@ fn carry(client: &TcpStream) -> std::io::Result<()> {
 
 /// An end on one side is passed on; a broken side breaks the other, which ends the other direction too.
 fn one_way(mut from: &TcpStream, mut to: &TcpStream) {
-    let how = if copy(&mut from, &mut to).is_ok() { Shutdown::Write } else { Shutdown::Both };
+    let how = if copy(&mut from, &mut to).is_ok() {
+        Shutdown::Write
+    } else {
+        Shutdown::Both
+    };
     let _ = to.shutdown(how);
     if how == Shutdown::Both {
         let _ = from.shutdown(how);

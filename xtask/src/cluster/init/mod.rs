@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::files;
 use super::plan::{self, Step};
 use super::record::Record;
 use super::request::Order;
 use super::state::Phase;
-use super::files;
 use supervisor::Supervisor;
 
 /// How long one condition may take to come true. On an idle machine none takes more than five seconds.
@@ -34,7 +34,10 @@ pub(super) fn run(order: &Path) -> anyhow::Result<()> {
     let order: Order = files::read_json(order)?.context("there is no order")?;
     // `/proc` is still the one from outside, so it shows the number by which others know this process.
     let outside = std::fs::read_link("/proc/self").context("read the own process number")?;
-    let pid = outside.to_string_lossy().parse().context("read the own process number")?;
+    let pid = outside
+        .to_string_lossy()
+        .parse()
+        .context("read the own process number")?;
     files::write_json(&order.dir.join("init.json"), &Record::of(pid)?)?;
     let listener = inherited_listener()?;
     end_with_owner(&order)?;
@@ -56,7 +59,10 @@ pub(super) fn run(order: &Path) -> anyhow::Result<()> {
 }
 
 fn inherited_listener() -> anyhow::Result<TcpListener> {
-    let descriptor = std::io::stdin().as_fd().try_clone_to_owned().context("take over the listener")?;
+    let descriptor = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("take over the listener")?;
     Ok(TcpListener::from(descriptor))
 }
 
@@ -65,7 +71,10 @@ fn end_with_owner(order: &Order) -> anyhow::Result<()> {
     if !order.owned {
         return Ok(());
     }
-    let descriptor = std::io::stdout().as_fd().try_clone_to_owned().context("take over the pipe")?;
+    let descriptor = std::io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("take over the pipe")?;
     let mut pipe = std::fs::File::from(descriptor);
     std::thread::spawn(move || {
         // Nobody writes: it returns at the end.
@@ -84,7 +93,11 @@ fn bring_up(supervisor: &Arc<Supervisor>, order: &Order) -> anyhow::Result<()> {
                 let start = Instant::now();
                 while let Err(error) = probe::holds(supervisor, &condition.probe) {
                     if start.elapsed() > PATIENCE {
-                        bail!("after {} s it is not so that {}: {error:#}", PATIENCE.as_secs(), condition.what);
+                        bail!(
+                            "after {} s it is not so that {}: {error:#}",
+                            PATIENCE.as_secs(),
+                            condition.what
+                        );
                     }
                     std::thread::sleep(Duration::from_millis(50));
                 }

@@ -22,7 +22,8 @@ pub(super) fn holds(supervisor: &Arc<Supervisor>, probe: &Probe) -> anyhow::Resu
 
 fn get(address: &str, path: &str) -> anyhow::Result<()> {
     let address: SocketAddr = address.parse().with_context(|| format!("understand {address}"))?;
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("connect to {address}"))?;
+    let mut stream =
+        TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("connect to {address}"))?;
     stream.set_read_timeout(Some(TIMEOUT)).context("limit the wait")?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").context("send the request")?;
     let mut start = [0; 12];

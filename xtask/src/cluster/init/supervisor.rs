@@ -51,7 +51,10 @@ impl Supervisor {
         let supervisor = Arc::new(Self {
             cgroup,
             inner: Mutex::new(Inner {
-                state: State { phase: Phase::Starting(String::new()), components: BTreeMap::new() },
+                state: State {
+                    phase: Phase::Starting(String::new()),
+                    components: BTreeMap::new(),
+                },
                 waiters: BTreeMap::new(),
             }),
         });
@@ -77,11 +80,20 @@ impl Supervisor {
             .stderr(log);
         // Under the lock, so that the end cannot be seen before the start is noted.
         let mut inner = self.lock();
-        let child = command.spawn().with_context(|| format!("start {}", component.name()))?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("start {}", component.name()))?;
         let pid = i32::try_from(child.id()).context("read a process number")?;
         inner.waiters.insert(pid, Waiter::Lasting(component));
-        let restarts = inner.state.components.get(&component).map_or(0, |before| before.restarts + 1);
-        inner.state.components.insert(component, Running { pid, restarts });
+        let restarts = inner
+            .state
+            .components
+            .get(&component)
+            .map_or(0, |before| before.restarts + 1);
+        inner
+            .state
+            .components
+            .insert(component, Running { pid, restarts });
         inner.publish()
     }
 
@@ -91,8 +103,13 @@ impl Supervisor {
         let path = Path::new(HERE).join("log/probe.log");
         let log = File::create(&path).context("create the log of the probes")?;
         let mut command = clean(program);
-        command.args(arguments).stdout(log.try_clone().context("share a log file")?).stderr(log);
-        let ended = self.spawn_once(&mut command).with_context(|| format!("start {program}"))?;
+        command
+            .args(arguments)
+            .stdout(log.try_clone().context("share a log file")?)
+            .stderr(log);
+        let ended = self
+            .spawn_once(&mut command)
+            .with_context(|| format!("start {program}"))?;
         if ended.recv().unwrap_or(false) {
             return Ok(());
         }
@@ -104,14 +121,18 @@ impl Supervisor {
         let (sender, receiver) = channel();
         let mut inner = self.lock();
         let child = command.spawn()?;
-        inner.waiters.insert(i32::try_from(child.id())?, Waiter::Once(sender));
+        inner
+            .waiters
+            .insert(i32::try_from(child.id())?, Waiter::Once(sender));
         Ok(receiver)
     }
 
     fn reap(self: &Arc<Self>) {
         loop {
             match wait(WaitOptions::empty()) {
-                Ok(Some((pid, status))) => self.ended(pid.as_raw_nonzero().get(), status.exit_status() == Some(0)),
+                Ok(Some((pid, status))) => {
+                    self.ended(pid.as_raw_nonzero().get(), status.exit_status() == Some(0));
+                }
                 // No child at all.
                 Ok(None) | Err(_) => std::thread::sleep(IDLE),
             }
@@ -153,7 +174,10 @@ fn clean(program: &str) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
         .env("HOME", HERE)
         .current_dir("/")
         .stdin(Stdio::null());
@@ -163,5 +187,9 @@ fn clean(program: &str) -> Command {
 fn log_file(name: &str) -> anyhow::Result<File> {
     let path = Path::new(HERE).join("log").join(format!("{name}.log"));
     let mut options = File::options();
-    options.create(true).append(true).open(&path).with_context(|| format!("open {}", path.display()))
+    options
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("open {}", path.display()))
 }

@@ -20,13 +20,18 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn programs_run(smoke: &Smoke) -> anyhow::Result<()> {
-    let state: State = files::read_json(&smoke.place.state())?.context("the cluster says nothing about itself")?;
+    let state: State =
+        files::read_json(&smoke.place.state())?.context("the cluster says nothing about itself")?;
     if state.phase != Phase::Ready {
         bail!("the cluster is not ready: {:?}", state.phase);
     }
     for (component, running) in state.components {
         if running.restarts > 0 {
-            bail!("{} was started again {} times", component.name(), running.restarts);
+            bail!(
+                "{} was started again {} times",
+                component.name(),
+                running.restarts
+            );
         }
     }
     Ok(())
@@ -39,7 +44,10 @@ fn node_is_ready(smoke: &Smoke) -> anyhow::Result<()> {
 fn version(smoke: &Smoke) -> anyhow::Result<()> {
     let answer = smoke.kubectl.run(&["get", "--raw=/version"])?;
     let go_mod = include_str!("../../../../test/cluster/kubebin/go.mod");
-    let line = go_mod.lines().find(|line| line.trim().starts_with("k8s.io/kubernetes ")).context("no version in go.mod")?;
+    let line = go_mod
+        .lines()
+        .find(|line| line.trim().starts_with("k8s.io/kubernetes "))
+        .context("no version in go.mod")?;
     contains(&answer, line.split_whitespace().nth(1).unwrap_or_default())
 }
 
@@ -55,7 +63,11 @@ fn create(smoke: &Smoke, text: &str) -> anyhow::Result<String> {
 }
 
 fn cel_accepts(smoke: &Smoke) -> anyhow::Result<()> {
-    smoke.kubectl.wait("default", "condition=Established", &["crd/pairs.smoke.sympozium.ai"])?;
+    smoke.kubectl.wait(
+        "default",
+        "condition=Established",
+        &["crd/pairs.smoke.sympozium.ai"],
+    )?;
     create(smoke, &pair(1, 2)).map(drop)
 }
 
@@ -65,14 +77,19 @@ fn cel_refuses(smoke: &Smoke) -> anyhow::Result<()> {
 
 fn admission_policy(smoke: &Smoke) -> anyhow::Result<()> {
     let config_map = |key: &str| {
-        format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{generateName: x-, namespace: smoke}}, data: {{{key}: x}}}}")
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{generateName: x-, namespace: smoke}}, data: {{{key}: x}}}}"
+        )
     };
     create(smoke, &config_map("allowed"))?;
-    refused(create(smoke, &config_map("forbidden")), "the smoke policy forbids this key")
+    refused(
+        create(smoke, &config_map("forbidden")),
+        "the smoke policy forbids this key",
+    )
 }
 
 fn pod_security(smoke: &Smoke) -> anyhow::Result<()> {
-    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: no, namespace: smoke-restricted}, \
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: privileged, namespace: smoke-restricted}, \
                spec: {containers: [{name: a, image: localhost/busybox:1, securityContext: {privileged: true}}]}}";
     refused(create(smoke, pod), "violates PodSecurity \"restricted")
 }
@@ -87,7 +104,10 @@ fn can(smoke: &Smoke, verb: &str, resource: &str) -> String {
         "--as=system:serviceaccount:smoke:default",
     ];
     // "no" is also told by the exit code, which then is an error here.
-    smoke.kubectl.run(&words).unwrap_or_else(|error| format!("{error:#}"))
+    smoke
+        .kubectl
+        .run(&words)
+        .unwrap_or_else(|error| format!("{error:#}"))
 }
 
 fn rbac_denies(smoke: &Smoke) -> anyhow::Result<()> {
@@ -102,8 +122,22 @@ fn rbac_denies(smoke: &Smoke) -> anyhow::Result<()> {
 
 fn rbac_allows(smoke: &Smoke) -> anyhow::Result<()> {
     let kubectl = &smoke.kubectl;
-    kubectl.run(&["--namespace=smoke", "create", "role", "reader", "--verb=list", "--resource=pods"])?;
-    kubectl.run(&["--namespace=smoke", "create", "rolebinding", "reader", "--role=reader", "--serviceaccount=smoke:default"])?;
+    kubectl.run(&[
+        "--namespace=smoke",
+        "create",
+        "role",
+        "reader",
+        "--verb=list",
+        "--resource=pods",
+    ])?;
+    kubectl.run(&[
+        "--namespace=smoke",
+        "create",
+        "rolebinding",
+        "reader",
+        "--role=reader",
+        "--serviceaccount=smoke:default",
+    ])?;
     equals(&can(smoke, "list", "pods"), "yes")?;
     let other = can(smoke, "delete", "pods");
     if !other.trim().ends_with("no") {

@@ -58,7 +58,13 @@ impl Kubectl {
 
     /// One field of an object.
     pub(super) fn field(&self, namespace: &str, object: &str, path: &str) -> anyhow::Result<String> {
-        self.run(&["--namespace", namespace, "get", object, &format!("--output=jsonpath={path}")])
+        self.run(&[
+            "--namespace",
+            namespace,
+            "get",
+            object,
+            &format!("--output=jsonpath={path}"),
+        ])
     }
 
     /// Waits until an object has a condition, or a field a value, as `kubectl wait` takes it.

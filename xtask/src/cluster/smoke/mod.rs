@@ -39,7 +39,11 @@ pub(crate) struct Report {
 
 impl Report {
     fn add(&mut self, name: &str, start: Instant, result: anyhow::Result<()>) {
-        stage::line(name, start.elapsed(), if result.is_ok() { "ok" } else { "FAILED" });
+        stage::line(
+            name,
+            start.elapsed(),
+            if result.is_ok() { "ok" } else { "FAILED" },
+        );
         match result {
             Ok(()) => self.passed += 1,
             Err(error) => {
@@ -51,7 +55,11 @@ impl Report {
 
     /// For the sum of all tests.
     pub(crate) fn counts(&self) -> Counts {
-        Counts { passed: self.passed, failed: u64::try_from(self.failed.len()).unwrap_or(u64::MAX), skipped: 0 }
+        Counts {
+            passed: self.passed,
+            failed: u64::try_from(self.failed.len()).unwrap_or(u64::MAX),
+            skipped: 0,
+        }
     }
 
     /// An error that names the failed checks, if there are any.
@@ -66,10 +74,17 @@ impl Report {
 
 /// Checks a running cluster with a node. An error means that it could not be checked at all.
 pub(crate) fn smoke(place: &Place) -> anyhow::Result<Report> {
-    let order: Order = files::read_json(&place.request())?
-        .with_context(|| format!("there is no cluster {}: cargo xtask cluster up --name {0}", place.name()))?;
+    let order: Order = files::read_json(&place.request())?.with_context(|| {
+        format!(
+            "there is no cluster {}: cargo xtask cluster up --name {0}",
+            place.name()
+        )
+    })?;
     let program = binary::assets(&order.programs).join("kubectl");
-    let smoke = Smoke { kubectl: Kubectl::new(program, place.kubeconfig()), place: place.clone() };
+    let smoke = Smoke {
+        kubectl: Kubectl::new(program, place.kubeconfig()),
+        place: place.clone(),
+    };
     clean(&smoke)?;
     prepare(&smoke)?;
     let mut report = Report::default();
@@ -85,7 +100,9 @@ pub(crate) fn smoke(place: &Place) -> anyhow::Result<Report> {
 
 /// Makes everything that takes its time.
 fn prepare(smoke: &Smoke) -> anyhow::Result<()> {
-    smoke.kubectl.apply(include_str!("../../../../test/cluster/smoke/namespaces.yaml"))?;
+    smoke
+        .kubectl
+        .apply(include_str!("../../../../test/cluster/smoke/namespaces.yaml"))?;
     let objects = [
         include_str!("../../../../test/cluster/smoke/definition.yaml"),
         include_str!("../../../../test/cluster/smoke/restricted.yaml"),
@@ -99,5 +116,8 @@ fn prepare(smoke: &Smoke) -> anyhow::Result<()> {
 /// Removes what an earlier call may have left, and what this one made.
 fn clean(smoke: &Smoke) -> anyhow::Result<()> {
     let kinds = "customresourcedefinitions,validatingadmissionpolicybindings,validatingadmissionpolicies,nodes,namespaces";
-    smoke.kubectl.run(&["delete", kinds, "--selector=sympozium.ai/smoke", "--timeout=90s"]).map(drop)
+    smoke
+        .kubectl
+        .run(&["delete", kinds, "--selector=sympozium.ai/smoke", "--timeout=90s"])
+        .map(drop)
 }

@@ -20,12 +20,16 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn deployment(smoke: &Smoke) -> anyhow::Result<()> {
-    smoke.kubectl.wait("smoke", "condition=Available", &["deployment/web"])
+    smoke
+        .kubectl
+        .wait("smoke", "condition=Available", &["deployment/web"])
 }
 
 /// A Service's rules reach the node a moment after its endpoints, so the client tries for a while.
 fn get(smoke: &Smoke, url: &str) -> anyhow::Result<String> {
-    let script = format!("for i in 1 2 3 4 5 6 7 8 9 10; do timeout 5 wget -q -O - {url} && exit 0; sleep 0.2; done; exit 1");
+    let script = format!(
+        "for i in 1 2 3 4 5 6 7 8 9 10; do timeout 5 wget -q -O - {url} && exit 0; sleep 0.2; done; exit 1"
+    );
     smoke.kubectl.shell("smoke", "client", &script)
 }
 
@@ -39,7 +43,12 @@ fn service_by_name(smoke: &Smoke) -> anyhow::Result<()> {
 }
 
 fn unknown_name(smoke: &Smoke) -> anyhow::Result<()> {
-    refused(smoke.kubectl.shell("smoke", "client", "nslookup example.org. 2>&1"), "NXDOMAIN")
+    refused(
+        smoke
+            .kubectl
+            .shell("smoke", "client", "nslookup example.org. 2>&1"),
+        "NXDOMAIN",
+    )
 }
 
 fn ip(smoke: &Smoke, words: &[&str]) -> anyhow::Result<Vec<serde_json::Value>> {
@@ -50,7 +59,10 @@ fn ip(smoke: &Smoke, words: &[&str]) -> anyhow::Result<Vec<serde_json::Value>> {
 
 fn no_way_out(smoke: &Smoke) -> anyhow::Result<()> {
     for link in ip(smoke, &["link"])? {
-        let name = link.get("ifname").and_then(|name| name.as_str()).unwrap_or_default();
+        let name = link
+            .get("ifname")
+            .and_then(|name| name.as_str())
+            .unwrap_or_default();
         // The pods' own ends are in their namespaces, which have nothing else either. Empty tunnel ends (such as
         // "sit0") come with every namespace of some kernels, and are down.
         let is_down = link.get("operstate").and_then(|state| state.as_str()) == Some("DOWN");
@@ -59,7 +71,10 @@ fn no_way_out(smoke: &Smoke) -> anyhow::Result<()> {
         }
     }
     for route in ip(smoke, &["route"])? {
-        let target = route.get("dst").and_then(|target| target.as_str()).unwrap_or_default();
+        let target = route
+            .get("dst")
+            .and_then(|target| target.as_str())
+            .unwrap_or_default();
         if !target.starts_with("10.244.") {
             bail!("there is a route to {target:?}");
         }
@@ -70,7 +85,12 @@ fn no_way_out(smoke: &Smoke) -> anyhow::Result<()> {
 /// An address from the range for documentation. The node says at once that it knows no way there.
 fn nothing_leaves(smoke: &Smoke) -> anyhow::Result<()> {
     let start = Instant::now();
-    refused(smoke.kubectl.shell("smoke", "client", "echo | nc -w 20 198.51.100.1 80 2>&1"), "unreachable")?;
+    refused(
+        smoke
+            .kubectl
+            .shell("smoke", "client", "echo | nc -w 20 198.51.100.1 80 2>&1"),
+        "unreachable",
+    )?;
     if start.elapsed().as_secs() > 10 {
         bail!("it took {} s to be refused", start.elapsed().as_secs());
     }

@@ -27,7 +27,11 @@ pub(super) fn check(smoke: &Smoke, report: &mut Report) {
         Err(error) => return report.add("policies can be tried", start, Err(error)),
     };
     let start = Instant::now();
-    report.add("a policy that comes is enforced, one that goes is not", start, changes(smoke, &found));
+    report.add(
+        "a policy that comes is enforced, one that goes is not",
+        start,
+        changes(smoke, &found),
+    );
     let start = Instant::now();
     report.add("a pod cannot outrun its policy", start, race(smoke, &found));
 }
@@ -37,7 +41,9 @@ type Addresses = BTreeMap<String, String>;
 
 fn prepare(smoke: &Smoke) -> anyhow::Result<Addresses> {
     for namespace in [NAMESPACE, "smoke-net-other"] {
-        smoke.kubectl.wait(namespace, "condition=Ready", &["pod", "--all"])?;
+        smoke
+            .kubectl
+            .wait(namespace, "condition=Ready", &["pod", "--all"])?;
     }
     let path = "{range .items[*]}{.metadata.name} {.status.podIP}{\"\\n\"}{end}";
     let list = smoke.kubectl.field(NAMESPACE, "pods", path)?;
@@ -54,7 +60,10 @@ fn prepare(smoke: &Smoke) -> anyhow::Result<Addresses> {
 }
 
 fn address<'a>(addresses: &'a Addresses, pod: &str) -> anyhow::Result<&'a str> {
-    addresses.get(pod).map(String::as_str).with_context(|| format!("the pod {pod} has no address"))
+    addresses
+        .get(pod)
+        .map(String::as_str)
+        .with_context(|| format!("the pod {pod} has no address"))
 }
 
 /// One call for each pod that tries anything, all at once.
@@ -66,7 +75,8 @@ fn try_all(smoke: &Smoke, addresses: &Addresses) -> anyhow::Result<BTreeMap<usiz
             .map(|sender| scope.spawn(move || try_from(smoke, addresses, sender)))
             .collect();
         let join = |call: std::thread::ScopedJoinHandle<'_, _>| {
-            call.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a try ended without a result")))
+            call.join()
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("a try ended without a result")))
         };
         calls.into_iter().map(join).collect()
     });
@@ -86,14 +96,21 @@ fn try_from(smoke: &Smoke, addresses: &Addresses, sender: (&str, &str)) -> anyho
         };
         tries.push((number, to.to_owned(), port));
     }
-    smoke.kubectl.shell(sender.0, sender.1, &policy_rows::script(&tries))
+    smoke
+        .kubectl
+        .shell(sender.0, sender.1, &policy_rows::script(&tries))
 }
 
 fn verdict(row: &Row, found: Option<Outcome>) -> anyhow::Result<()> {
     if found == Some(row.expected) {
         return Ok(());
     }
-    bail!("{:?} to {:?}: {found:?}, not {:?}", row.from, row.to, row.expected)
+    bail!(
+        "{:?} to {:?}: {found:?}, not {:?}",
+        row.from,
+        row.to,
+        row.expected
+    )
 }
 
 /// Tries until the outcome is this one.
@@ -118,12 +135,16 @@ fn changes(smoke: &Smoke, addresses: &Addresses) -> anyhow::Result<()> {
                   spec: {podSelector: {matchLabels: {app: open}}}}";
     smoke.kubectl.apply(policy)?;
     wait_for(smoke, addresses, ("client", "open"), Outcome::Dropped)?;
-    smoke.kubectl.run(&["--namespace", NAMESPACE, "delete", "networkpolicy", "late"])?;
+    smoke
+        .kubectl
+        .run(&["--namespace", NAMESPACE, "delete", "networkpolicy", "late"])?;
     wait_for(smoke, addresses, ("client", "open"), Outcome::Connected)
 }
 
 fn race(smoke: &Smoke, addresses: &Addresses) -> anyhow::Result<()> {
     let target = address(addresses, "open")?;
-    smoke.kubectl.apply(&include_str!("../../../../test/cluster/smoke/race.yaml").replace("TARGET", target))?;
+    smoke
+        .kubectl
+        .apply(&include_str!("../../../../test/cluster/smoke/race.yaml").replace("TARGET", target))?;
     smoke.kubectl.wait(NAMESPACE, "condition=Complete", &["job/race"])
 }

@@ -37,7 +37,12 @@ const HERE: &str = "smoke-net";
 const OTHER: &str = "smoke-net-other";
 
 const fn row(name: &'static str, from: (&'static str, &'static str), to: Target, expected: Outcome) -> Row {
-    Row { name, from, to, expected }
+    Row {
+        name,
+        from,
+        to,
+        expected,
+    }
 }
 
 use Outcome::{Connected, Dropped};
@@ -47,32 +52,162 @@ use Target::{Address, Pod};
 const API: Target = Address("10.96.0.1", 443);
 
 pub(super) const ROWS: &[Row] = &[
-    row("policy: without one everything is open", (OTHER, "client"), Pod("open", 9095), Connected),
-    row("policy: no rule closes ingress, by dropping", (HERE, "client"), Pod("closed", 8080), Dropped),
-    row("policy: ingress alone leaves egress open", (HERE, "by-pod"), Pod("open", 8080), Connected),
-    row("podSelector: a matching pod", (HERE, "client"), Pod("by-pod", 8080), Connected),
-    row("podSelector: another pod", (HERE, "stranger"), Pod("by-pod", 8080), Dropped),
-    row("podSelector: alike, in another namespace", (OTHER, "client"), Pod("by-pod", 8080), Dropped),
-    row("namespaceSelector: a matching one", (OTHER, "stranger"), Pod("by-namespace", 8080), Connected),
-    row("namespaceSelector: the own one does not match", (HERE, "client"), Pod("by-namespace", 8080), Dropped),
-    row("both selectors: both match", (OTHER, "client"), Pod("by-both", 8080), Connected),
-    row("both selectors: only the namespace", (OTHER, "stranger"), Pod("by-both", 8080), Dropped),
-    row("both selectors: only the pod", (HERE, "client"), Pod("by-both", 8080), Dropped),
-    row("ipBlock: within", (OTHER, "client"), Pod("by-block", 8080), Connected),
-    row("ipBlock: excepted", (HERE, "client"), Pod("by-block", 8080), Dropped),
-    row("ports: by name", (HERE, "stranger"), Pod("by-port", 8080), Connected),
-    row("ports: first of a range", (HERE, "stranger"), Pod("by-port", 9090), Connected),
-    row("ports: last of a range", (HERE, "stranger"), Pod("by-port", 9094), Connected),
-    row("ports: behind the range", (HERE, "stranger"), Pod("by-port", 9095), Dropped),
-    row("an empty rule allows everything", (OTHER, "stranger"), Pod("everybody", 9095), Connected),
-    row("egress: none allowed, to a pod", (HERE, "silent"), Pod("open", 8080), Dropped),
-    row("egress: none allowed, to the API server", (HERE, "silent"), API, Dropped),
-    row("egress: the peer's port by its name", (HERE, "narrow"), Pod("open", 8080), Connected),
-    row("egress: another port of the peer", (HERE, "narrow"), Pod("open", 9090), Dropped),
-    row("egress: another pod", (HERE, "narrow"), Pod("everybody", 8080), Dropped),
-    row("egress without policyTypes closes ingress too", (HERE, "client"), Pod("narrow", 8080), Dropped),
-    row("egress: API server behind its Service", (HERE, "api-only"), API, Connected),
-    row("egress: nothing beside the API server", (HERE, "api-only"), Pod("open", 8080), Dropped),
+    row(
+        "policy: without one everything is open",
+        (OTHER, "client"),
+        Pod("open", 9095),
+        Connected,
+    ),
+    row(
+        "policy: no rule closes ingress, by dropping",
+        (HERE, "client"),
+        Pod("closed", 8080),
+        Dropped,
+    ),
+    row(
+        "policy: ingress alone leaves egress open",
+        (HERE, "by-pod"),
+        Pod("open", 8080),
+        Connected,
+    ),
+    row(
+        "podSelector: a matching pod",
+        (HERE, "client"),
+        Pod("by-pod", 8080),
+        Connected,
+    ),
+    row(
+        "podSelector: another pod",
+        (HERE, "stranger"),
+        Pod("by-pod", 8080),
+        Dropped,
+    ),
+    row(
+        "podSelector: alike, in another namespace",
+        (OTHER, "client"),
+        Pod("by-pod", 8080),
+        Dropped,
+    ),
+    row(
+        "namespaceSelector: a matching one",
+        (OTHER, "stranger"),
+        Pod("by-namespace", 8080),
+        Connected,
+    ),
+    row(
+        "namespaceSelector: the own one does not match",
+        (HERE, "client"),
+        Pod("by-namespace", 8080),
+        Dropped,
+    ),
+    row(
+        "both selectors: both match",
+        (OTHER, "client"),
+        Pod("by-both", 8080),
+        Connected,
+    ),
+    row(
+        "both selectors: only the namespace",
+        (OTHER, "stranger"),
+        Pod("by-both", 8080),
+        Dropped,
+    ),
+    row(
+        "both selectors: only the pod",
+        (HERE, "client"),
+        Pod("by-both", 8080),
+        Dropped,
+    ),
+    row(
+        "ipBlock: within",
+        (OTHER, "client"),
+        Pod("by-block", 8080),
+        Connected,
+    ),
+    row(
+        "ipBlock: excepted",
+        (HERE, "client"),
+        Pod("by-block", 8080),
+        Dropped,
+    ),
+    row(
+        "ports: by name",
+        (HERE, "stranger"),
+        Pod("by-port", 8080),
+        Connected,
+    ),
+    row(
+        "ports: first of a range",
+        (HERE, "stranger"),
+        Pod("by-port", 9090),
+        Connected,
+    ),
+    row(
+        "ports: last of a range",
+        (HERE, "stranger"),
+        Pod("by-port", 9094),
+        Connected,
+    ),
+    row(
+        "ports: behind the range",
+        (HERE, "stranger"),
+        Pod("by-port", 9095),
+        Dropped,
+    ),
+    row(
+        "an empty rule allows everything",
+        (OTHER, "stranger"),
+        Pod("everybody", 9095),
+        Connected,
+    ),
+    row(
+        "egress: none allowed, to a pod",
+        (HERE, "silent"),
+        Pod("open", 8080),
+        Dropped,
+    ),
+    row(
+        "egress: none allowed, to the API server",
+        (HERE, "silent"),
+        API,
+        Dropped,
+    ),
+    row(
+        "egress: the peer's port by its name",
+        (HERE, "narrow"),
+        Pod("open", 8080),
+        Connected,
+    ),
+    row(
+        "egress: another port of the peer",
+        (HERE, "narrow"),
+        Pod("open", 9090),
+        Dropped,
+    ),
+    row(
+        "egress: another pod",
+        (HERE, "narrow"),
+        Pod("everybody", 8080),
+        Dropped,
+    ),
+    row(
+        "egress without policyTypes closes ingress too",
+        (HERE, "client"),
+        Pod("narrow", 8080),
+        Dropped,
+    ),
+    row(
+        "egress: API server behind its Service",
+        (HERE, "api-only"),
+        API,
+        Connected,
+    ),
+    row(
+        "egress: nothing beside the API server",
+        (HERE, "api-only"),
+        Pod("open", 8080),
+        Dropped,
+    ),
 ];
 
 /// A script that tries everything at once, and prints for each try its number and what came of it.
@@ -112,7 +247,9 @@ mod tests {
         let policies = include_str!("../../../../test/cluster/smoke/policies.yaml");
         let named = policies.lines().filter_map(|line| line.strip_prefix("  name: "));
         for policy in named.filter(|name| *name != "race") {
-            let tried = ROWS.iter().any(|row| row.from.1 == policy || matches!(row.to, Pod(pod, _) if pod == policy));
+            let tried = ROWS
+                .iter()
+                .any(|row| row.from.1 == policy || matches!(row.to, Pod(pod, _) if pod == policy));
             assert!(tried, "{policy}");
         }
     }
@@ -120,7 +257,9 @@ mod tests {
     #[test]
     fn every_pod_of_the_table_exists() {
         let pods = include_str!("../../../../test/cluster/smoke/network.yaml");
-        let exists = |namespace: &str, name: &str| pods.contains(&format!("  name: {name}\n  namespace: {namespace}\n"));
+        let exists = |namespace: &str, name: &str| {
+            pods.contains(&format!("  name: {name}\n  namespace: {namespace}\n"))
+        };
         for row in ROWS {
             assert!(exists(row.from.0, row.from.1), "{}", row.name);
             if let Pod(pod, _) = row.to {
@@ -135,7 +274,12 @@ mod tests {
                       1 1 nc: can't connect to remote host (10.0.0.1): Connection refused\n\
                       2 1 nc: timed out\n\
                       3 143\n";
-        let expected = [Outcome::Connected, Outcome::Refused, Outcome::Dropped, Outcome::Dropped];
+        let expected = [
+            Outcome::Connected,
+            Outcome::Refused,
+            Outcome::Dropped,
+            Outcome::Dropped,
+        ];
         assert_eq!(outcomes(output), expected.into_iter().enumerate().collect());
     }
 }

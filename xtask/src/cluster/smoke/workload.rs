@@ -12,8 +12,14 @@ pub(super) const CHECKS: &[Check] = &[
     ("the sidecar was told to end", sidecar_was_ended),
     ("no root, no capability, no new privileges, seccomp", confined),
     ("the root file system is read-only", root_is_read_only),
-    ("a projected token is good for its audience", token_for_its_audience),
-    ("a projected token is good for no other", token_for_another_audience),
+    (
+        "a projected token is good for its audience",
+        token_for_its_audience,
+    ),
+    (
+        "a projected token is good for no other",
+        token_for_another_audience,
+    ),
     ("a pod that takes too much memory is killed", out_of_memory),
     ("Job with a wrong exit code Failed", failed_job),
     ("Job past its deadline Failed", late_job),
@@ -25,7 +31,14 @@ pub(super) const CHECKS: &[Check] = &[
 const RESTRICTED: &str = "smoke-restricted";
 
 fn log(smoke: &Smoke, container: &str) -> anyhow::Result<String> {
-    smoke.kubectl.run(&["--namespace", RESTRICTED, "logs", "job/run", "--container", container])
+    smoke.kubectl.run(&[
+        "--namespace",
+        RESTRICTED,
+        "logs",
+        "job/run",
+        "--container",
+        container,
+    ])
 }
 
 fn job_completes(smoke: &Smoke) -> anyhow::Result<()> {
@@ -46,7 +59,12 @@ fn sidecar_was_ended(smoke: &Smoke) -> anyhow::Result<()> {
 
 fn confined(smoke: &Smoke) -> anyhow::Result<()> {
     let said = log(smoke, "main")?;
-    for part in ["user: 1000", "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"] {
+    for part in [
+        "user: 1000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+        "CapEff:\t0000000000000000",
+    ] {
         contains(&said, part)?;
     }
     Ok(())
@@ -59,7 +77,10 @@ fn root_is_read_only(smoke: &Smoke) -> anyhow::Result<()> {
 /// What the API server thinks of the Job's token.
 fn review(smoke: &Smoke, audience: &str) -> anyhow::Result<String> {
     let said = log(smoke, "main")?;
-    let token = said.lines().find_map(|line| line.strip_prefix("token: ")).context("the Job printed no token")?;
+    let token = said
+        .lines()
+        .find_map(|line| line.strip_prefix("token: "))
+        .context("the Job printed no token")?;
     let review = format!(
         "{{apiVersion: authentication.k8s.io/v1, kind: TokenReview, spec: {{token: {token}, audiences: [{audience}]}}}}"
     );
@@ -68,7 +89,10 @@ fn review(smoke: &Smoke, audience: &str) -> anyhow::Result<String> {
 }
 
 fn token_for_its_audience(smoke: &Smoke) -> anyhow::Result<()> {
-    equals(&review(smoke, "smoke")?, "true system:serviceaccount:smoke-restricted:default")
+    equals(
+        &review(smoke, "smoke")?,
+        "true system:serviceaccount:smoke-restricted:default",
+    )
 }
 
 fn token_for_another_audience(smoke: &Smoke) -> anyhow::Result<()> {
@@ -76,7 +100,9 @@ fn token_for_another_audience(smoke: &Smoke) -> anyhow::Result<()> {
 }
 
 fn out_of_memory(smoke: &Smoke) -> anyhow::Result<()> {
-    smoke.kubectl.wait("smoke", "jsonpath={.status.phase}=Failed", &["pod/greedy"])?;
+    smoke
+        .kubectl
+        .wait("smoke", "jsonpath={.status.phase}=Failed", &["pod/greedy"])?;
     let path = "{.status.containerStatuses[0].state.terminated.reason}";
     equals(&smoke.kubectl.field("smoke", "pod/greedy", path)?, "OOMKilled")
 }
@@ -108,5 +134,8 @@ fn exec_takes_input(smoke: &Smoke) -> anyhow::Result<()> {
 
 fn kwok_job(smoke: &Smoke) -> anyhow::Result<()> {
     smoke.kubectl.wait("smoke", "condition=Complete", &["job/fake"])?;
-    equals(&smoke.kubectl.field("smoke", "job/fake", "{.status.succeeded}")?, "10")
+    equals(
+        &smoke.kubectl.field("smoke", "job/fake", "{.status.succeeded}")?,
+        "10",
+    )
 }
