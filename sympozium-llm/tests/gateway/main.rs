@@ -10,8 +10,11 @@
 
 mod budget;
 mod fetch;
+mod leaving;
+mod network;
 mod openai;
 mod providers;
+mod proxy;
 mod scene;
 mod server;
 mod steps;

@@ -13,15 +13,17 @@ pub(super) use chat::first_event;
 
 use super::problem::{self, Answer};
 use super::runs::RunClock;
+use super::server::Peer;
 use super::{Gateway, openai};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
 use secrecy::SecretString;
 use std::any::Any;
 use std::sync::Arc;
-use sympozium_core::auth::Credentials;
+use sympozium_core::auth::{AuthError, Credentials, Principal, Purpose};
 use sympozium_core::gateway::{Problem, ProblemKind, STEP_HEADER};
 use sympozium_core::ids::StepId;
 use sympozium_core::run::RunPlan;
@@ -55,6 +57,21 @@ pub(super) fn router(gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
         })
 }
 
+/// Health and metrics alone.
+pub(super) fn health_router(gateway: &Gateway) -> Router {
+    Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(missing)
+        .method_not_allowed_fallback(missing)
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(Door {
+            gateway: gateway.clone(),
+            listener: None,
+        })
+}
+
 /// A run that may go on.
 pub(super) struct Admitted {
     pub(super) plan: Arc<RunPlan>,
@@ -63,14 +80,20 @@ pub(super) struct Admitted {
 
 impl Door {
     /// Who is calling, if it may go on.
-    pub(super) async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Problem> {
+    pub(super) async fn admit(&self, request: &Parts) -> Result<Admitted, Problem> {
         let inner = &self.gateway.inner;
         let credentials = Credentials {
-            bearer: bearer(headers),
+            bearer: bearer(&request.headers),
             listener: self.listener.as_deref().map(str::to_owned),
+            purpose: Purpose::Agent,
+            peer: request.extensions.get().map(|Peer(peer)| *peer),
         };
         let caller = inner.parts.auth.authenticate(&credentials).await;
-        let plan = caller.map_err(|error| problem::of_auth(&error))?.plan;
+        let caller = caller.map_err(|error| problem::of_auth(&error))?;
+        let plan = match caller.principal {
+            Principal::Agent => caller.plan,
+            Principal::Skill(_) => return Err(problem::of_auth(&AuthError::Unauthenticated)),
+        };
         let clock = inner.runs.admit(&plan)?;
         Ok(Admitted { plan, clock })
     }
