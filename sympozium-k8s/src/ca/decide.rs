@@ -136,12 +136,12 @@ mod tests {
     }
 
     /// A root that was made on that day.
-    fn root(made: i64) -> Option<Life> {
+    fn root(made: i64) -> Life {
         let times = Times::default();
-        Some(Life {
+        Life {
             begins: day(made) - times.skew,
             ends: day(made) + times.root,
-        })
+        }
     }
 
     #[test]
@@ -149,18 +149,18 @@ mod tests {
         let times = Times::default();
         for (current, next, now, expected) in [
             (None, None, 0, RootStep::Begin),
-            (root(0), None, 0, RootStep::Keep),
-            (root(0), None, 549, RootStep::Keep),
-            (root(0), None, 551, RootStep::Prepare),
-            (root(0), root(551), 551, RootStep::Keep),
-            (root(0), root(551), 557, RootStep::Keep),
-            (root(0), root(551), 558, RootStep::TakeUp),
-            (root(551), None, 558, RootStep::Keep),
+            (Some(root(0)), None, 0, RootStep::Keep),
+            (Some(root(0)), None, 549, RootStep::Keep),
+            (Some(root(0)), None, 551, RootStep::Prepare),
+            (Some(root(0)), Some(root(551)), 551, RootStep::Keep),
+            (Some(root(0)), Some(root(551)), 557, RootStep::Keep),
+            (Some(root(0)), Some(root(551)), 558, RootStep::TakeUp),
+            (Some(root(551)), None, 558, RootStep::Keep),
             // Nobody looked for a long time.
-            (root(0), root(551), 800, RootStep::TakeUp),
-            (root(0), None, 800, RootStep::Begin),
-            (root(0), root(10), 2_000, RootStep::Begin),
-            (root(0), root(699), 701, RootStep::TakeUp),
+            (Some(root(0)), Some(root(551)), 800, RootStep::TakeUp),
+            (Some(root(0)), None, 800, RootStep::Begin),
+            (Some(root(0)), Some(root(10)), 2_000, RootStep::Begin),
+            (Some(root(0)), Some(root(699)), 701, RootStep::TakeUp),
         ] {
             assert_eq!(root_step(current, next, day(now), &times), expected, "day {now}");
         }

@@ -86,23 +86,23 @@ mod tests {
     }
 
     fn known() -> Recalled {
-        Recalled::Genuine(subject().unwrap())
+        Recalled::Genuine(subject())
     }
 
-    fn subject() -> Option<Subject> {
-        Some(Subject {
+    fn subject() -> Subject {
+        Subject {
             namespace: "team".parse().unwrap(),
             service_account: "sa".to_owned(),
             pod: Uuid::from_u128(1),
             pod_name: "r".to_owned(),
-        })
+        }
     }
 
     #[test]
     fn an_answer_is_used_for_a_while_and_never_beyond_the_tokens_end() {
         let mut memory = Memory::new(10, SignedDuration::from_secs(30));
-        memory.keep([1; 32], subject(), at(1_000), at(0));
-        memory.keep([2; 32], subject(), at(10), at(0));
+        memory.keep([1; 32], Some(subject()), at(1_000), at(0));
+        memory.keep([2; 32], Some(subject()), at(10), at(0));
         memory.keep([3; 32], None, at(1_000), at(0));
         assert_eq!(memory.recall(&[1; 32], at(29)), known());
         assert_eq!(memory.recall(&[1; 32], at(30)), Recalled::Nothing);
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn junk_pushes_nobody_out_who_is_known() {
         let mut memory = Memory::new(4, SignedDuration::from_secs(30));
-        memory.keep([0; 32], subject(), at(1_000), at(0));
+        memory.keep([0; 32], Some(subject()), at(1_000), at(0));
         for junk in 1..100 {
             memory.keep([junk; 32], None, at(1_000), at(0));
             assert!(memory.answers.len() <= 4);

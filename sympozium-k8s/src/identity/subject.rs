@@ -49,6 +49,9 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    /// Where the pod's UID stands, as a JSON pointer.
+    const EXTRA_UID: &str = "/user/extra/authentication.kubernetes.io~1pod-uid";
+
     fn answer() -> Value {
         json!({
             "authenticated": true,
@@ -83,23 +86,22 @@ mod tests {
 
     #[test]
     fn every_other_answer_is_nobody() {
-        let changes: [(&str, &dyn Fn(&mut Value)); 9] = [
-            ("not authenticated", &|a| a["authenticated"] = json!(false)),
-            ("silence", &|a| a["authenticated"] = Value::Null),
-            ("an error", &|a| a["error"] = json!("token expired")),
-            ("another audience", &|a| a["audiences"] = json!(["sympozium-bus"])),
-            ("no audience: a server that does not know them", &|a| {
-                a["audiences"] = Value::Null
-            }),
-            ("a person", &|a| a["user"]["username"] = json!("jane")),
-            ("minted without a pod", &|a| a["user"]["extra"] = json!({})),
-            ("two pods", &|a| a["user"]["extra"][POD_UID] = json!(["a", "b"])),
-            ("no UID", &|a| a["user"]["extra"][POD_UID] = json!(["r-abcde"])),
-        ];
-        for (name, change) in changes {
-            let mut changed = answer();
-            change(&mut changed);
-            assert_eq!(read(changed), None, "{name}");
+        for (name, pointer, value) in [
+            ("not authenticated", "/authenticated", json!(false)),
+            ("silence", "/authenticated", Value::Null),
+            ("another audience", "/audiences", json!(["sympozium-bus"])),
+            ("a server that does not know audiences", "/audiences", Value::Null),
+            ("a person", "/user/username", json!("jane")),
+            ("minted without a pod", "/user/extra", json!({})),
+            ("two pods", EXTRA_UID, json!(["a", "b"])),
+            ("no UID", EXTRA_UID, json!(["r-abcde"])),
+        ] {
+            let mut altered = answer();
+            *altered.pointer_mut(pointer).unwrap() = value;
+            assert_eq!(read(altered), None, "{name}");
         }
+        let mut failed = answer();
+        failed["error"] = json!("token expired");
+        assert_eq!(read(failed), None);
     }
 }

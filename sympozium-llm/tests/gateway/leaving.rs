@@ -46,7 +46,7 @@ async fn it_is_not_ready_first_then_begins_nothing_and_lets_streams_end() {
     let served = Served::start(gateway, 0).await;
     let folder = tempfile::tempdir().unwrap();
     let client = client(folder.path(), served.address);
-    let (heard, mut first) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let streaming = tokio::spawn(async move {
         let call = call("a", "hi");
         let turn = sympozium_llm::agent::Turn {
@@ -55,12 +55,12 @@ async fn it_is_not_ready_first_then_begins_nothing_and_lets_streams_end() {
             system: None,
             tools: &[],
         };
-        let mut hear = |event: TurnEvent| heard.send(event).unwrap();
+        let mut hear = |event: TurnEvent| tell.send(event).unwrap();
         sympozium_llm::agent::ModelClient::turn(&client, turn, &mut hear)
             .await
             .unwrap()
     });
-    first.recv().await.unwrap();
+    told.recv().await.unwrap();
     assert_eq!(status(&served, "/readyz").await, "HTTP/1.1 200 OK");
     let farewell = Farewell {
         notice: Duration::from_millis(500),

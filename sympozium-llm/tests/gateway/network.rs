@@ -61,13 +61,13 @@ impl Served {
     /// Serves on that port; 0 = a free one.
     pub(crate) async fn start(gateway: Gateway, port: u16) -> Self {
         let folder = certificates();
-        let tls = ServerTls::from_files(&folder.join("server.pem"), &folder.join("server-key.pem"));
-        let tls = tls.await.unwrap();
+        let (certificate, key) = (folder.join("server.pem"), folder.join("server-key.pem"));
+        let tls = ServerTls::from_files(&certificate, &key).await.unwrap();
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let (served, cancel) = (gateway.clone(), stop.clone());
-        let server = tokio::spawn(async move { served.serve_tls(listener, &tls, cancel).await });
+        let (own, cancel) = (gateway.clone(), stop.clone());
+        let server = tokio::spawn(async move { own.serve_tls(listener, &tls, cancel).await });
         Self {
             gateway,
             address,

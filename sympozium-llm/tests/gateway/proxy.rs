@@ -128,9 +128,9 @@ async fn a_pack_with_rights_talks_to_the_api_server_until_its_run_ends() {
         let (mut stream, head) = served.head(&connect(&target, Some(SKILL))).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         stream.write_all(b"hello").await.unwrap();
-        let mut heard = [0; 5];
-        stream.read_exact(&mut heard).await.unwrap();
-        assert_eq!(&heard, b"hello");
+        let mut said = [0; 5];
+        stream.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"hello");
     }
     let (mut open, _) = served
         .head(&connect(&format!("127.0.0.1:{port}"), Some(SKILL)))
