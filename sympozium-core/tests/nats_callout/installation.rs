@@ -23,10 +23,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 const MIB: u64 = 1024 * 1024;
 
-pub const LIMITS: StreamLimits = StreamLimits {
+pub(crate) const LIMITS: StreamLimits = StreamLimits {
     work_bytes: 64 * MIB,
     watch_bytes: 16 * MIB,
     dead_bytes: 16 * MIB,
@@ -35,24 +35,24 @@ pub const LIMITS: StreamLimits = StreamLimits {
 
 /// Tokens and whose they are; a token of nobody's is refused.
 #[derive(Default)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     known: Mutex<BTreeMap<String, Result<Grant, ()>>>,
-    pub asked: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Tokens {
-    pub fn know(&self, token: &str, principal: Principal) {
+    pub(crate) fn know(&self, token: &str, principal: Principal) {
         let expires = Timestamp::now() + SignedDuration::from_hours(1);
         self.know_until(token, principal, expires);
     }
 
-    pub fn know_until(&self, token: &str, principal: Principal, expires: Timestamp) {
+    pub(crate) fn know_until(&self, token: &str, principal: Principal, expires: Timestamp) {
         let grant = Grant { principal, expires };
         self.known.lock().unwrap().insert(token.to_owned(), Ok(grant));
     }
 
     /// From now on, whoever presents this token belongs to a run that has ended.
-    pub fn end(&self, token: &str) {
+    pub(crate) fn end(&self, token: &str) {
         self.known.lock().unwrap().insert(token.to_owned(), Err(()));
     }
 }
@@ -69,29 +69,29 @@ impl BusAuthenticator for Tokens {
     }
 }
 
-pub struct Running {
-    pub service: Arc<CalloutService>,
+pub(crate) struct Running {
+    pub(crate) service: Arc<CalloutService>,
     stop: CancellationToken,
     task: JoinHandle<Result<(), BusError>>,
 }
 
 impl Running {
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         let ended = tokio::time::timeout(DEADLINE, self.task).await;
         ended.expect("the callout ends in time").unwrap().unwrap();
     }
 }
 
-pub struct Installation {
-    pub server: NatsServer,
-    pub keys: CalloutKeys,
-    pub tokens: Arc<Tokens>,
-    pub ca_file: Option<PathBuf>,
+pub(crate) struct Installation {
+    pub(crate) server: NatsServer,
+    pub(crate) keys: CalloutKeys,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Installation {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let keys = CalloutKeys::generate().unwrap();
         Self {
             server: NatsServer::start(&server_block(keys.public(), None)),
@@ -102,7 +102,7 @@ impl Installation {
     }
 
     /// The same over TLS, with an authority of its own.
-    pub fn start_with_tls() -> Self {
+    pub(crate) fn start_with_tls() -> Self {
         let mut installation = Self::start();
         let dir = installation.server.dir().to_path_buf();
         let write = |name: &str, text: String| {
@@ -125,7 +125,7 @@ impl Installation {
         installation
     }
 
-    pub async fn callout(&self, lifetime: Duration) -> Running {
+    pub(crate) async fn callout(&self, lifetime: Duration) -> Running {
         let settings = CalloutSettings {
             servers: self.server.url(),
             ca_file: self.ca_file.clone(),
@@ -144,14 +144,14 @@ impl Installation {
     }
 
     /// Writes a token into the file of a principal.
-    pub fn token_file(&self, principal: &Principal, token: &str) -> PathBuf {
+    pub(crate) fn token_file(&self, principal: &Principal, token: &str) -> PathBuf {
         let path = self.server.dir().join(format!("token-{}", principal.pod()));
         std::fs::write(&path, token).unwrap();
         path
     }
 
     /// How a principal connects that has a token of its own, which is known.
-    pub fn settings(&self, principal: &Principal) -> NatsSettings {
+    pub(crate) fn settings(&self, principal: &Principal) -> NatsSettings {
         let token = format!("token-of-{}", principal.pod());
         self.tokens.know(&token, principal.clone());
         NatsSettings {
@@ -168,7 +168,7 @@ impl Installation {
         }
     }
 
-    pub async fn connect(&self, principal: &Principal) -> NatsBus {
+    pub(crate) async fn connect(&self, principal: &Principal) -> NatsBus {
         // A callout that has just been started may not have subscribed yet.
         let connected = async {
             loop {
@@ -180,7 +180,7 @@ impl Installation {
         tokio::time::timeout(DEADLINE, connected).await.unwrap()
     }
 
-    pub async fn operator(&self) -> NatsBus {
+    pub(crate) async fn operator(&self) -> NatsBus {
         let bus = self.connect(&operator()).await;
         bus.ensure_streams(&LIMITS).await.unwrap();
         bus
@@ -196,14 +196,14 @@ fn authority() -> (String, rcgen::Issuer<'static, rcgen::KeyPair>) {
     (pem, rcgen::Issuer::new(params, key))
 }
 
-pub fn instance(name: &str) -> InstanceRef {
+pub(crate) fn instance(name: &str) -> InstanceRef {
     InstanceRef {
         namespace: Namespace::new("team").unwrap(),
         name: InstanceName::new(name).unwrap(),
     }
 }
 
-pub fn bridge() -> Principal {
+pub(crate) fn bridge() -> Principal {
     Principal::Bridge {
         instance: instance("sre"),
         run: RunUid::random(),
@@ -211,7 +211,7 @@ pub fn bridge() -> Principal {
     }
 }
 
-pub fn channel() -> Principal {
+pub(crate) fn channel() -> Principal {
     Principal::Channel {
         instance: instance("sre"),
         kind: ChannelKind::Slack,
@@ -219,12 +219,12 @@ pub fn channel() -> Principal {
     }
 }
 
-pub fn operator() -> Principal {
+pub(crate) fn operator() -> Principal {
     Principal::Operator { pod: Uuid::new_v4() }
 }
 
 /// The run of a bridge.
-pub fn run_of(principal: &Principal) -> RunUid {
+pub(crate) fn run_of(principal: &Principal) -> RunUid {
     let Principal::Bridge { run, .. } = principal else {
         panic!("{principal:?} is no bridge")
     };
@@ -232,7 +232,7 @@ pub fn run_of(principal: &Principal) -> RunUid {
 }
 
 /// What a run says.
-pub fn said(run: RunUid, topic: Topic) -> Envelope {
+pub(crate) fn said(run: RunUid, topic: Topic) -> Envelope {
     let instance = instance("sre");
     Envelope {
         id: Uuid::new_v4().to_string(),
@@ -245,19 +245,19 @@ pub fn said(run: RunUid, topic: Topic) -> Envelope {
 }
 
 /// Subscribes without the bus, and says what the server says of it: None when nothing is refused.
-pub async fn refusal_of_subscription(raw: &Raw, subject: &str) -> Option<String> {
+pub(crate) async fn refusal_of_subscription(raw: &Raw, subject: &str) -> Option<String> {
     let _subscription = raw.client.subscribe(subject.to_owned()).await.unwrap();
     raw.refusal().await
 }
 
 /// A client without our bus, and what its server complains of.
-pub struct Raw {
-    pub client: async_nats::Client,
+pub(crate) struct Raw {
+    pub(crate) client: async_nats::Client,
     errors: tokio::sync::Mutex<tokio::sync::mpsc::Receiver<String>>,
 }
 
 impl Raw {
-    pub async fn connect(installation: &Installation, principal: &Principal) -> Self {
+    pub(crate) async fn connect(installation: &Installation, principal: &Principal) -> Self {
         let settings = installation.settings(principal);
         let Credential::TokenFile(path) = settings.credential else {
             panic!("a principal has a token file")
@@ -283,7 +283,7 @@ impl Raw {
     }
 
     /// What the server complained of, up to now.
-    pub async fn refusal(&self) -> Option<String> {
+    pub(crate) async fn refusal(&self) -> Option<String> {
         // The server answers a ping after all that came before it; the event then takes the way through the client.
         self.client.flush().await.unwrap();
         let probe = format!("_INBOX.{}", Uuid::new_v4());
@@ -301,13 +301,13 @@ impl Raw {
     }
 
     /// Ends the connection.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.client.drain().await.unwrap();
     }
 }
 
 /// The next delivery of a subscription.
-pub async fn next(
+pub(crate) async fn next(
     deliveries: &mut futures::stream::BoxStream<'static, Result<sympozium_core::bus::Delivery, BusError>>,
 ) -> sympozium_core::bus::Delivery {
     let next = tokio::time::timeout(DEADLINE, deliveries.next()).await;
