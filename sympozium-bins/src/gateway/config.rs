@@ -79,6 +79,15 @@ pub struct Config {
     /// Seconds that a bridge may still use the bus after its run has ended: the pods' terminationGracePeriodSeconds
     #[arg(long, env = "SYMPOZIUM_BUS_GRACE", value_name = "SECONDS", default_value = "660", value_parser = seconds)]
     pub bus_grace: Duration,
+    /// The bus whose questions about tokens are answered: tls://host:port; none without it
+    #[arg(long, env = "EVENT_BUS_URL", value_name = "URL", requires = "bus_keys")]
+    pub event_bus_url: Option<String>,
+    /// Folder with the callout's keys: the files issuer, callout, system and xkey, each with a seed
+    #[arg(long, env = "SYMPOZIUM_BUS_KEYS", value_name = "FOLDER")]
+    pub bus_keys: Option<PathBuf>,
+    /// File with the authorities of the bus's certificate, PEM
+    #[arg(long, env = "SYMPOZIUM_BUS_CA", value_name = "FILE")]
+    pub bus_ca: Option<PathBuf>,
     /// The API server's host; every pod's environment has it
     #[arg(
         long,
@@ -112,7 +121,27 @@ pub enum ConfigError {
     Unknown(String),
 }
 
+/// The bus whose questions are answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusConfig {
+    /// Its address.
+    pub url: String,
+    /// The folder with the callout's keys.
+    pub keys: PathBuf,
+    /// The file with the authorities of its certificate.
+    pub ca_file: Option<PathBuf>,
+}
+
 impl Config {
+    /// The bus, if there is one.
+    pub fn bus(&self) -> Option<BusConfig> {
+        Some(BusConfig {
+            url: self.event_bus_url.clone()?,
+            keys: self.bus_keys.clone()?,
+            ca_file: self.bus_ca.clone(),
+        })
+    }
+
     /// That of this process.
     pub fn of_process() -> Result<Self, ConfigError> {
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -195,6 +224,17 @@ mod tests {
         let wrong = ["g", "--database-url", "mysql://u:canary@h/d"].map(OsString::from);
         let error = Config::parse_from_arguments(wrong).unwrap_err().to_string();
         assert!(error.contains("--database-url"), "{error}");
+    }
+
+    #[test]
+    fn a_bus_needs_the_callouts_keys() {
+        let url = ["--event-bus-url", "tls://nats:4222"];
+        assert!(parse(&url).unwrap_err().contains("--bus-keys"));
+        let bus = parse(&["--event-bus-url", "tls://nats:4222", "--bus-keys", "/keys"])
+            .unwrap()
+            .bus();
+        assert_eq!(bus.unwrap().keys, PathBuf::from("/keys"));
+        assert_eq!(parse(&[]).unwrap().bus(), None);
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! | Question | Where |
 //! | --- | --- |
 //! | what do flags and environment say? | `config`, pure |
+//! | who answers the bus's questions about tokens? | `bus` |
 //! | what is put together, in which order does it start and end? | `service` |
 
+mod bus;
 mod config;
 mod service;
 
-pub use config::{Config, ConfigError};
+pub use config::{BusConfig, Config, ConfigError};
 pub use service::serve;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What the service is put together from, and in which order it starts and ends.
 
-use super::Config;
+use super::{Config, bus};
 use anyhow::Context;
 use kube::Client;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -47,34 +47,44 @@ pub async fn serve(
         system_namespace: config.namespace.clone(),
         ..LiveSettings::default()
     };
+    let bus_keys = config.bus().map(|bus| bus::keys(&bus.keys)).transpose()?;
     let (runs, ended) = LiveRuns::new(client.clone(), settings);
-    let gateway = gateway(&config, &client, &store, Arc::clone(&runs), metrics)?;
+    let authenticator = Arc::new(authenticator(&config, &client, Arc::clone(&runs)));
+    let gateway = gateway(&config, &client, &store, Arc::clone(&authenticator), metrics)?;
     let watching = CancellationToken::new();
     let watch = runs.run(watching.clone());
     let end = end_runs(ended, gateway.clone(), watching.clone());
+    let questions = async {
+        if let (Some(bus), Some(keys)) = (config.bus(), bus_keys) {
+            bus::answer(bus, keys, authenticator, watching.clone()).await;
+        }
+    };
     let work = async {
         let done = listen(&config, &gateway, &runs, &tls, stop).await;
         watching.cancel();
         done
     };
-    let (done, (), ()) = tokio::join!(work, watch, end);
+    let (done, (), (), ()) = tokio::join!(work, watch, end, questions);
     store.close().await;
     done
+}
+
+fn authenticator(config: &Config, client: &Client, runs: Arc<LiveRuns>) -> TokenReviewAuthenticator {
+    let settings = AuthenticatorSettings {
+        grace: config.bus_grace,
+        system_namespace: config.namespace.clone(),
+        ..AuthenticatorSettings::default()
+    };
+    TokenReviewAuthenticator::new(client.clone(), runs, settings)
 }
 
 fn gateway(
     config: &Config,
     client: &Client,
     store: &SqlStore,
-    runs: Arc<LiveRuns>,
+    authenticator: Arc<TokenReviewAuthenticator>,
     metrics: Option<PrometheusHandle>,
 ) -> anyhow::Result<Gateway> {
-    let authenticator = AuthenticatorSettings {
-        grace: config.bus_grace,
-        system_namespace: config.namespace.clone(),
-        ..AuthenticatorSettings::default()
-    };
-    let authenticator = TokenReviewAuthenticator::new(client.clone(), runs, authenticator);
     let rules = config
         .private_providers
         .iter()
@@ -89,7 +99,7 @@ fn gateway(
     let builder = Gateway::builder()
         .providers(Arc::new(providers))
         .stores(Stores::all(Arc::new(store.clone())))
-        .authenticate(Arc::new(authenticator))
+        .authenticate(authenticator)
         .prices(prices(config.prices.as_deref())?)
         .fetcher(Fetcher::new(&http, FetchSettings::default())?)
         .proxy(proxy);

@@ -10,6 +10,7 @@
 
 mod budget;
 mod fetch;
+mod keyed;
 mod leaving;
 mod network;
 mod openai;

@@ -51,8 +51,11 @@ impl Default for LiveSettings {
     }
 }
 
-/// Runs that have ended, as the watch shows it: each at least once.
-pub type Ended = mpsc::UnboundedReceiver<RunUid>;
+/// How many ended runs wait to be told of; while there are more, the watch of runs waits.
+const TOLD: usize = 10_000;
+
+/// Runs that have ended, as the watch shows it: each at least once. Read it, or drop it.
+pub type Ended = mpsc::Receiver<RunUid>;
 
 /// A plan, and of what it was made.
 struct Planned {
@@ -71,7 +74,7 @@ pub struct LiveRuns {
     /// Grows with every change of anything that plans are made of, runs apart.
     epoch: AtomicU64,
     plans: Mutex<HashMap<RunUid, Planned>>,
-    ended: mpsc::UnboundedSender<RunUid>,
+    ended: mpsc::Sender<RunUid>,
     complete: watch::Sender<bool>,
 }
 
@@ -89,7 +92,7 @@ impl LiveRuns {
         let (policies, policies_writer) = reflector::store();
         let (packs, packs_writer) = reflector::store();
         let (namespaces, namespaces_writer) = reflector::store();
-        let (ended, receiver) = mpsc::unbounded_channel();
+        let (ended, receiver) = mpsc::channel(TOLD);
         let runs = Self {
             client,
             system: System {
@@ -124,7 +127,8 @@ impl LiveRuns {
             return tracing::error!("runs are watched already");
         };
         let client = &self.client;
-        let all = async {
+        // Five watches are large, and whoever awaits this should not be.
+        let all = Box::pin(async {
             tokio::join!(
                 self.watch_runs(),
                 self.follow(Api::all(client.clone()), writers.instances),
@@ -132,7 +136,7 @@ impl LiveRuns {
                 self.follow(Api::all(client.clone()), writers.packs),
                 self.follow(Api::all(client.clone()), writers.namespaces),
             )
-        };
+        });
         tokio::select! {
             _ = all => {}
             () = cancel.cancelled() => {}
@@ -196,18 +200,18 @@ impl LiveRuns {
                     Vec::new()
                 }
             };
-            self.end(ended);
+            self.end(ended).await;
         }
     }
 
-    fn end(&self, ended: Vec<RunUid>) {
+    async fn end(&self, ended: Vec<RunUid>) {
         for run in ended {
             self.plans
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&run);
             // Whoever does not listen does not want to know.
-            let _ = self.ended.send(run);
+            let _ = self.ended.send(run).await;
         }
     }
 

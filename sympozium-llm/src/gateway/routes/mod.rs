@@ -37,7 +37,23 @@ pub(super) struct Door {
     pub(super) listener: Option<Arc<str>>,
 }
 
+/// Everything, for a listener of one run or of one person.
 pub(super) fn router(gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
+    finish(of_runs().merge(of_watchers()), gateway, listener)
+}
+
+/// What runs ask for and nothing else, for a listener that many of them reach: how the gateway does is not their business,
+/// and asking for it is not free.
+pub(super) fn runs_router(gateway: &Gateway) -> Router {
+    finish(of_runs(), gateway, None)
+}
+
+/// Health and metrics alone.
+pub(super) fn health_router(gateway: &Gateway) -> Router {
+    finish(of_watchers(), gateway, None)
+}
+
+fn of_runs() -> Router<Door> {
     Router::new()
         .route("/v1/run", get(run::get))
         .route("/v1/chat", post(chat::post))
@@ -45,30 +61,23 @@ pub(super) fn router(gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{*id}", get(openai::model))
         .route("/v1/fetch", post(fetch::post))
+}
+
+fn of_watchers() -> Router<Door> {
+    Router::new()
         .route("/metrics", get(health::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+}
+
+fn finish(routes: Router<Door>, gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
+    routes
         .fallback(missing)
         .method_not_allowed_fallback(missing)
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(Door {
             gateway: gateway.clone(),
             listener,
-        })
-}
-
-/// Health and metrics alone.
-pub(super) fn health_router(gateway: &Gateway) -> Router {
-    Router::new()
-        .route("/metrics", get(health::metrics))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .fallback(missing)
-        .method_not_allowed_fallback(missing)
-        .layer(CatchPanicLayer::custom(panicked))
-        .with_state(Door {
-            gateway: gateway.clone(),
-            listener: None,
         })
 }
 

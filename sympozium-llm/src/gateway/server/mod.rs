@@ -112,6 +112,7 @@ impl Gateway {
 
     /// Serves a TCP listener over TLS until `cancel`, with a certificate that is read again when its files change.
     /// Callers are known by their bearer token. Skills have their way out here, if there is one ([`GatewayBuilder::proxy`]).
+    /// Health and metrics are not shown here: [`serve_health`](Self::serve_health).
     ///
     /// [`GatewayBuilder::proxy`]: super::GatewayBuilder::proxy
     pub async fn serve_tls(
@@ -122,7 +123,7 @@ impl Gateway {
     ) -> Result<(), ServeError> {
         let following = cancel.child_token();
         let listening = Listening::Tls(&listener, tls.acceptor());
-        let router = routes::router(self, None);
+        let router = routes::runs_router(self);
         let serving = async {
             let ended = self.serve(&listening, router, cancel).await;
             following.cancel();
