@@ -21,7 +21,7 @@ const AT_ONCE: Farewell = Farewell {
 };
 
 /// Serves health, and gives a client of it.
-async fn watcher(gateway: &Gateway, stop: &CancellationToken) -> impl AsyncFn(&str) -> u16 {
+async fn watcher(gateway: &Gateway, stop: &CancellationToken) -> impl AsyncFn(&str) -> u16 + use<> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (gateway, stop) = (gateway.clone(), stop.clone());
