@@ -76,6 +76,9 @@ async fn provider() -> Refuser {
                 .push(String::from_utf8_lossy(&asked).into_owned());
             let refusal = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
             let _ = socket.write_all(refusal.as_bytes()).await;
+            // Closing with something unread would break the answer off.
+            let _ = socket.shutdown().await;
+            let _ = socket.read_to_end(&mut asked).await;
         }
     });
     Refuser {
