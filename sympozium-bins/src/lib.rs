@@ -3,6 +3,7 @@
 //! | Question | Module |
 //! | --- | --- |
 //! | What does the `sympozium` command do? | `cli` (feature `cli`) |
+//! | What does the gateway of an installation do? | `gateway` (feature `gateway`) |
 //! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`) |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
@@ -11,6 +12,8 @@
 pub mod cli;
 #[cfg(any(feature = "runner", feature = "toolbox", feature = "sandbox"))]
 pub mod entry;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 
 /// The allocator of musl's C library gives memory back to the kernel and asks for it again with nearly every tool call,
 /// which is a third of such a turn. Programs for musl take this one; others keep their system's.
