@@ -255,7 +255,10 @@ mod tests {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             for (index, line) in lines.iter().enumerate() {
                 if line.starts_with("#[ignore") {
-                    assert!([&postgres, &nats].contains(&&(*line).to_owned()), "{path}: {line}");
+                    assert!(
+                        [&postgres, &nats].contains(&&(*line).to_owned()),
+                        "{path}: {line}"
+                    );
                     let mut rest = lines[index..].iter();
                     let name = rest.find(|line| line.contains("fn ")).unwrap();
                     assert_eq!(name.contains(ON_NATS), *line == nats, "{path}: {name}");
@@ -275,7 +278,11 @@ mod tests {
             assert_eq!(also_ignored(postgres, nats), words(wanted));
         }
         let found = cargo_tests(&Options::default(), &Servers::default());
-        assert!(found.get_envs().all(|(name, value)| value.is_none() || name != "SYMPOZIUM_TEST_NATS"));
+        assert!(
+            found
+                .get_envs()
+                .all(|(name, value)| value.is_none() || name != "SYMPOZIUM_TEST_NATS")
+        );
     }
 
     #[test]

@@ -42,7 +42,11 @@ impl Suite<'_> {
         elsewhere.say(run, 1).await;
         let said = self.say(run, 2).await;
         let delivery = next(&mut deliveries, "the instance's own message is delivered").await;
-        same(&delivery.envelope, &said, "a reader of one instance sees no other");
+        same(
+            &delivery.envelope,
+            &said,
+            "a reader of one instance sees no other",
+        );
         ack(delivery).await;
     }
 
@@ -165,19 +169,16 @@ impl Suite<'_> {
             letter(ignored, 2, "delivered 2 times and never acknowledged"),
         ];
         let ours = |letter: &DeadLetter| letter.reader == subscription.reader;
+        let mut found = Vec::new();
         let kept = async {
-            loop {
-                let letters: Vec<DeadLetter> =
-                    self.fixture.dead_letters().await.into_iter().filter(ours).collect();
-                if letters.len() >= wanted.len() {
-                    break letters;
-                }
+            while found.len() < wanted.len() {
                 sleep(LOOK).await;
+                found = self.fixture.dead_letters().await;
+                found.retain(ours);
             }
         };
-        let Ok(found) = timeout(DEADLINE, kept).await else {
-            panic!("what was given up is among the dead letters, but was not within {DEADLINE:?}")
-        };
+        // When it is late, the comparison shows what there is.
+        let _ = timeout(DEADLINE, kept).await;
         same(
             &found.as_slice(),
             &wanted.as_slice(),
