@@ -4,7 +4,7 @@ use super::super::{fails, fresh_instance, fresh_run, ok, same};
 use super::{DEADLINE, Suite, ack, next, reader, silent, subscription};
 use crate::bus::{DeadLetter, Envelope, Source, Subscription, Topic};
 use crate::error::Classify;
-use futures::future::join_all;
+use futures::{StreamExt, future::join_all};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -172,7 +172,12 @@ impl Suite<'_> {
         let mut found = Vec::new();
         let kept = async {
             while found.len() < wanted.len() {
-                sleep(LOOK).await;
+                // A bus may notice that it was the last time when the reader asks for more.
+                let more = timeout(LOOK, deliveries.next()).await;
+                assert!(
+                    more.is_err(),
+                    "what was given up does not come again, but there came {more:?}"
+                );
                 found = self.fixture.dead_letters().await;
                 found.retain(ours);
             }
