@@ -1,10 +1,11 @@
-//! Sympozium's custom resources, and the pure way from them to a run.
+//! Sympozium's custom resources, and the pure way from them to a run and its objects.
 //!
 //! | Question | Module |
 //! | --- | --- |
 //! | What do the five kinds look like? | [`crd`] |
 //! | How do YAML files become objects? | `documents` (feature `yaml`) |
 //! | How do objects become policies and run plans? | [`convert`] |
+//! | Which objects does the cluster need for a run, and for an instance? | [`objects`] |
 //!
 //! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.
@@ -16,3 +17,4 @@ pub mod documents;
 #[cfg(feature = "yaml")]
 #[doc(hidden)]
 pub mod fuzz_entry;
+pub mod objects;
