@@ -27,12 +27,12 @@ impl Options {
         let mut options = Self::default();
         while let Some(argument) = arguments.next() {
             let name = known.iter().chain(many).find(|name| argument == **name);
-            let Some(name) = name else {
+            let Some(&name) = name else {
                 bail!("{} is not an argument of this program", argument.display());
             };
             let value = arguments.next().with_context(|| format!("{name} needs a value behind it"))?;
             let values = options.given.entry(name).or_default();
-            if !values.is_empty() && !many.contains(name) {
+            if !values.is_empty() && !many.contains(&name) {
                 bail!("{name} is given twice");
             }
             values.push(value);

@@ -7,13 +7,6 @@ use crate::ipc::{ApprovalDecision, ApprovalResponse, FileId, Receipt};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The topics that reach a run.
-pub(super) const TOPICS: [Topic; 3] = [
-    Topic::AgentFollowup,
-    Topic::ToolApprovalResponse,
-    Topic::Receipt,
-];
-
 /// What is written into the mailbox.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Inbound {

@@ -2,19 +2,13 @@
 
 use super::backoff::pause;
 use super::decide::Owner;
-use super::inbound::TOPICS;
-use crate::bus::{BusError, Delivery, EventBus, Subscription};
+use crate::bus::{BusError, Delivery, EventBus, Subscription, run_reader};
 use crate::error::chain;
 use futures::StreamExt;
 use futures::stream::{BoxStream, unfold};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::sleep;
 
-/// How long a delivery may take until it comes again: writing a file takes no time, unless there is no room.
-const ACK_WAIT: Duration = Duration::from_secs(30);
-/// How often one is delivered: with no room on its disk, a run gets what it is sent as soon as there is some.
-const MAX_DELIVER: u32 = 100;
 /// Tries after which the pause grows no more.
 const LAST_TRY: u32 = 10;
 
@@ -25,22 +19,11 @@ struct Source {
     tries: u32,
 }
 
-/// The run's durable reader: its name is the run's UID.
-fn subscription(owner: &Owner) -> Subscription {
-    Subscription {
-        reader: owner.run.to_string(),
-        topics: TOPICS.to_vec(),
-        key: Some(owner.run.to_string()),
-        ack_wait: ACK_WAIT,
-        max_deliver: MAX_DELIVER,
-    }
-}
-
 /// Deliveries, without an end: a bus that is away is asked again.
 pub(super) fn incoming(bus: Arc<dyn EventBus>, owner: &Owner) -> BoxStream<'static, Delivery> {
     let source = Source {
         bus,
-        subscription: subscription(owner),
+        subscription: run_reader(&owner.instance, owner.run),
         open: None,
         tries: 0,
     };

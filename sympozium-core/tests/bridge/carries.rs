@@ -51,7 +51,7 @@ async fn files_that_were_there_before_and_those_that_come_later_are_sent_and_rem
         until("all are sent", || bus.count() == one_of_each().len()).await;
         assert_eq!(working.end().await.events_lost, 0);
         for (path, value, topic) in one_of_each() {
-            let [event] = bus.of(topic).try_into().unwrap();
+            let [event]: [Envelope; 1] = bus.of(topic).try_into().unwrap();
             assert_eq!(event.subject.key, place.config.run.to_string(), "{path}");
             for (key, said) in value.as_object().unwrap() {
                 assert_eq!(&event.data[key], said, "{path}");

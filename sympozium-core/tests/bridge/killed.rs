@@ -152,7 +152,7 @@ async fn kill_again_and_again(mut seed: u64) {
     drop(Bridge::open(config(folder.path().join("ipc"), RUN)).unwrap());
     write_files(folder.path());
     for _ in 0..6 {
-        let at = told.lock().unwrap().count + 1 + next(&mut seed) % 60;
+        let at = told.lock().unwrap().count + 1 + next(&mut seed) % 40;
         *child.lock().unwrap() = Some((start(folder.path()), at, next(&mut seed) % 2 == 0));
         until("it is killed", || child.lock().unwrap().is_none()).await;
     }

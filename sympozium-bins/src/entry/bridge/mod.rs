@@ -27,6 +27,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 use sympozium_core::bridge::{Bridge, BridgeError};
+use sympozium_core::bus::EventBus;
 use sympozium_core::error::chain;
 use sympozium_core::ipc::LostEvents;
 
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     start_logging();
-    let work = || {
+    let work = || -> anyhow::Result<_> {
         let settings = Settings::read(arguments, |name| std::env::var_os(name))?;
         let runtime = Threads::One.runtime()?;
         let ended = runtime.block_on(async {
@@ -50,7 +51,8 @@ pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             let bridge = Bridge::open(settings.bridge)?;
             tracing::info!("ready");
             let bus = Arc::new(LateBus::new(settings.bus));
-            let ended = bridge.serve(Arc::clone(&bus) as _, &stop).await;
+            let shared: Arc<dyn EventBus> = Arc::<LateBus>::clone(&bus);
+            let ended = bridge.serve(shared, &stop).await;
             bus.close().await;
             anyhow::Ok(ended)
         });
