@@ -67,10 +67,15 @@ impl Outbox {
         let (kinds, folders): (Vec<_>, Vec<_>) = folders.into_iter().unzip();
         let watches = FolderWatch::start_each(folders)?;
         let boxes = kinds.into_iter().zip(watches).map(|(kind, watch)| {
+            let named = if kind.stays() {
+                InboxConfig::one(kind.prefix())
+            } else {
+                InboxConfig::of(kind.prefix())
+            };
             let config = InboxConfig {
                 max_bytes: if kind == Kind::Result { MAX_RESULT } else { MAX_BYTES },
                 patience: PATIENCE,
-                ..InboxConfig::of(kind.prefix())
+                ..named
             };
             Inbox::open_on(watch, config).map(|inbox| Letterbox { kind, inbox })
         });

@@ -179,8 +179,13 @@ impl Work {
         let until = Instant::now() + self.bridge.config.grace;
         let mut noted = false;
         let mut note = Instant::now();
+        // Looking through folders costs something, so it is done when a good part of what was found is sent.
+        let mut few = self.sending.len();
         loop {
-            self.take_all()?;
+            if self.sending.len() <= few {
+                self.take_all()?;
+                few = self.sending.len() / 2;
+            }
             if self.sending.is_empty() {
                 break;
             }

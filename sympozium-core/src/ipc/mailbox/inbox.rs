@@ -33,6 +33,9 @@ const MOST_HALF: usize = 64;
 pub struct InboxConfig {
     /// Only files whose name begins with this and ends with `.json`; the part between is the id.
     pub prefix: String,
+    /// Only the one file that has nothing between; it is looked for by its name, however many others there are. Default:
+    /// all.
+    pub only_one: bool,
     /// The largest file that is accepted, in bytes. Default 4 MiB.
     pub max_bytes: u64,
     /// How long a file that can't be understood may still become one that can: agents that know nothing of temporary names
@@ -45,14 +48,28 @@ impl InboxConfig {
     pub fn of(prefix: impl Into<String>) -> Self {
         Self {
             prefix: prefix.into(),
+            only_one: false,
             max_bytes: MAX_FILE,
             patience: Duration::ZERO,
         }
     }
 
+    /// The file `<stem>.json`.
+    pub fn one(stem: impl Into<String>) -> Self {
+        Self {
+            only_one: true,
+            ..Self::of(stem)
+        }
+    }
+
     fn is_ours(&self, name: &OsStr) -> bool {
         let rest = name.as_bytes().strip_prefix(self.prefix.as_bytes());
-        rest.is_some_and(|rest| rest.ends_with(b".json"))
+        rest.is_some_and(|rest| rest.ends_with(b".json") && !(self.only_one && rest != b".json"))
+    }
+
+    /// The name of the only file.
+    fn name(&self) -> Option<OsString> {
+        self.only_one.then(|| format!("{}.json", self.prefix).into())
     }
 }
 
@@ -255,9 +272,12 @@ impl<T: DeserializeOwned> Inbox<T> {
 
     fn look(&mut self) -> Result<(), MailboxError> {
         self.gave_way = false;
-        let mut found = self
-            .scan
-            .piece(self.watch.folder(), |name| self.config.is_ours(name))?;
+        let mut found = match self.config.name() {
+            Some(name) => self.scan.one(self.watch.folder(), name),
+            None => self
+                .scan
+                .piece(self.watch.folder(), |name| self.config.is_ours(name))?,
+        };
         found.sort_by(|a, b| natural(a).cmp(&natural(b)));
         let now = Instant::now();
         // One that was changed meanwhile is among those already.
