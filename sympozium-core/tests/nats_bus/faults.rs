@@ -5,10 +5,11 @@ use futures::StreamExt;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use sympozium_core::bus::nats::{NatsBus, NatsSettings, Readers, StreamLimits};
-use sympozium_core::bus::{Envelope, EventBus, Source, Topic};
+use sympozium_core::bus::{DeadLetter, Envelope, EventBus, Source, Subscription, Topic};
 use sympozium_core::error::Classify;
 use sympozium_core::ids::RunUid;
 use sympozium_core::testing::NatsServer;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nats-server in SYMPOZIUM_TEST_NATS"]
@@ -180,4 +181,87 @@ async fn readers_are_prepared_listed_and_forgotten_on_nats() {
     assert_eq!(operator.readers().await.unwrap(), [""; 0]);
     pod.close().await;
     operator.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats-server in SYMPOZIUM_TEST_NATS"]
+async fn a_lost_acknowledgement_brings_the_event_again_on_nats() {
+    let mut server = NatsServer::start("");
+    let bus = connect(&server.url()).await;
+    let hasty = NatsBus::connect(NatsSettings {
+        deadline: Duration::from_millis(300),
+        ..settings(&server.url())
+    });
+    let hasty = hasty.await.unwrap();
+    let wanted = Subscription {
+        ack_wait: Duration::from_secs(1),
+        ..subscription("r", Topic::AgentRunCompleted)
+    };
+    let mut deliveries = hasty.subscribe(wanted).await.unwrap();
+    let said = envelope(RunUid::random(), Topic::AgentRunCompleted);
+    bus.publish(said.clone()).await.unwrap();
+    let delivery = next(&mut deliveries).await;
+    server.kill();
+    let error = delivery.ack().await.unwrap_err();
+    assert_eq!((error.kind(), error.retry().is_worthwhile()), ("bus-unavailable", true), "{error}");
+    server.restart();
+    // An acknowledgement can be lost too; then it comes once more.
+    let settled = async {
+        loop {
+            let again = next(&mut deliveries).await;
+            assert_eq!(again.envelope, said);
+            if again.ack().await.is_ok() {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, settled).await.unwrap();
+    bus.close().await;
+    hasty.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nats-server in SYMPOZIUM_TEST_NATS"]
+async fn dead_letters_of_a_time_without_a_keeper_are_made_up_for_once_on_nats() {
+    let mut server = NatsServer::start("");
+    let bus = connect(&server.url()).await;
+    let mut deliveries = bus.subscribe(subscription("r", Topic::AgentRunCompleted)).await.unwrap();
+    let mut wanted = Vec::new();
+    for number in 0..5 {
+        let said = envelope(RunUid::random(), Topic::AgentRunCompleted);
+        bus.publish(said.clone()).await.unwrap();
+        let reason = format!("reason {number}");
+        next(&mut deliveries).await.terminate(reason.clone()).await.unwrap();
+        wanted.push(DeadLetter {
+            reader: "r".to_owned(),
+            envelope: said,
+            attempts: 1,
+            reason,
+        });
+    }
+    assert_eq!(bus.dead_letters(100).await.unwrap(), []);
+    server.restart();
+    let stop = CancellationToken::new();
+    // Two at once, as when one operator takes over from another.
+    let keepers = [bus.clone(), bus.clone()].map(|bus| {
+        let stop = stop.clone();
+        tokio::spawn(async move { bus.keep_dead_letters(&stop).await })
+    });
+    let kept = async {
+        loop {
+            match bus.dead_letters(100).await {
+                Ok(letters) if letters.len() >= wanted.len() => break letters,
+                Ok(_) | Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let mut found = tokio::time::timeout(DEADLINE, kept).await.unwrap();
+    found.sort_by(|a, b| a.reason.cmp(&b.reason));
+    assert_eq!(found, wanted);
+    assert_eq!(bus.dead_letters(2).await.unwrap().len(), 2);
+    stop.cancel();
+    for keeper in keepers {
+        keeper.await.unwrap().unwrap();
+    }
+    bus.close().await;
 }

@@ -9,17 +9,17 @@ use sympozium_core::bus::{BusError, Delivery, Envelope, Source, Subject, Subscri
 use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunUid};
 use uuid::Uuid;
 
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 const MIB: u64 = 1024 * 1024;
 
-pub const LIMITS: StreamLimits = StreamLimits {
+pub(crate) const LIMITS: StreamLimits = StreamLimits {
     work_bytes: 64 * MIB,
     watch_bytes: 16 * MIB,
     dead_bytes: 16 * MIB,
     replicas: 1,
 };
 
-pub fn settings(url: &str) -> NatsSettings {
+pub(crate) fn settings(url: &str) -> NatsSettings {
     NatsSettings {
         servers: url.to_owned(),
         name: "test".to_owned(),
@@ -31,13 +31,13 @@ pub fn settings(url: &str) -> NatsSettings {
     }
 }
 
-pub async fn connect(url: &str) -> NatsBus {
+pub(crate) async fn connect(url: &str) -> NatsBus {
     let bus = NatsBus::connect(settings(url)).await.unwrap();
     bus.ensure_streams(&LIMITS).await.unwrap();
     bus
 }
 
-pub fn envelope(run: RunUid, topic: Topic) -> Envelope {
+pub(crate) fn envelope(run: RunUid, topic: Topic) -> Envelope {
     let instance = InstanceRef {
         namespace: Namespace::new("team").unwrap(),
         name: InstanceName::new("sre").unwrap(),
@@ -52,7 +52,7 @@ pub fn envelope(run: RunUid, topic: Topic) -> Envelope {
     }
 }
 
-pub fn subscription(reader: &str, topic: Topic) -> Subscription {
+pub(crate) fn subscription(reader: &str, topic: Topic) -> Subscription {
     Subscription {
         reader: reader.to_owned(),
         topics: vec![topic],
@@ -63,9 +63,9 @@ pub fn subscription(reader: &str, topic: Topic) -> Subscription {
     }
 }
 
-pub type Deliveries = BoxStream<'static, Result<Delivery, BusError>>;
+pub(crate) type Deliveries = BoxStream<'static, Result<Delivery, BusError>>;
 
-pub async fn next(deliveries: &mut Deliveries) -> Delivery {
+pub(crate) async fn next(deliveries: &mut Deliveries) -> Delivery {
     let next = tokio::time::timeout(DEADLINE, deliveries.next()).await;
     next.expect("a delivery comes in time").unwrap().unwrap()
 }

@@ -166,6 +166,12 @@ impl Link {
         subject: &str,
         exchange: impl Future<Output = Result<T, BusError>> + Send,
     ) -> Result<T, BusError> {
+        if self.stop.is_cancelled() {
+            return Err(BusError::Unavailable {
+                step,
+                source: "the connection was closed".into(),
+            });
+        }
         let bounded = async {
             let _turn = self.turns.acquire().await;
             self.connected().await;
@@ -198,9 +204,13 @@ impl Link {
         }
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
     async fn connected(&self) {
         let mut changed = self.signals.changed.subscribe();
-        while self.client.connection_state() != State::Connected {
+        while !self.is_connected() {
             // The client drops events when it has many; a look now and then makes up for that.
             let _ = timeout(Duration::from_millis(100), changed.changed()).await;
         }
@@ -232,7 +242,7 @@ fn options(settings: &NatsSettings, signals: &Arc<Signals>) -> ConnectOptions {
         .connection_timeout(settings.deadline)
         .request_timeout(Some(settings.deadline))
         .max_reconnects(None)
-        .reconnect_delay_callback(pause)
+        .reconnect_delay_callback(|attempts| jittered(pause(attempts), uuid::Uuid::new_v4().as_u128()))
         .client_capacity(COMMANDS)
         .subscription_capacity(MESSAGES)
         // Addresses that a server tells are those of its own network; ours are given, and hold its certificate's names.
@@ -265,6 +275,13 @@ fn pause(attempts: usize) -> Duration {
         0 | 1 => Duration::ZERO,
         attempts => first.saturating_mul(1 << (attempts - 2).min(20)).min(last),
     }
+}
+
+/// Between half of a pause and all of it, so that the clients of a server that comes back do not all come at once.
+fn jittered(pause: Duration, random: u128) -> Duration {
+    let half = pause / 2;
+    let rest = half.as_nanos().saturating_add(1);
+    half + Duration::from_nanos(u64::try_from(random % rest).unwrap_or(0))
 }
 
 impl Signals {
@@ -333,6 +350,15 @@ pub(super) async fn wait(pause: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_is_shortened_by_at_most_half() {
+        let pause = Duration::from_secs(4);
+        for (random, wanted) in [(0, 2_000), (1_000_000_000, 3_000), (2_000_000_000, 4_000), (2_000_000_001, 2_000)] {
+            assert_eq!(jittered(pause, random), Duration::from_millis(wanted));
+        }
+        assert_eq!(jittered(Duration::ZERO, 7), Duration::ZERO);
+    }
 
     #[test]
     fn pauses_between_attempts_grow_to_a_bound() {

@@ -90,6 +90,11 @@ impl NatsBus {
         dead_letters::list(&self.link, limit).await
     }
 
+    /// Whether there is a connection at this moment.
+    pub fn is_connected(&self) -> bool {
+        self.link.is_connected()
+    }
+
     /// How many messages were dropped because they were no events, or named a source that may not speak under their subject.
     pub fn malformed(&self) -> u64 {
         self.link.malformed()

@@ -238,7 +238,7 @@ impl Feed {
             }),
             Err(reason) => {
                 self.link.count_malformed();
-                tracing::warn!(subject = %message.subject, reason, "a malformed event was dropped");
+                tracing::debug!(subject = %message.subject, reason, "a malformed event was dropped");
                 // When this is lost the message comes again, and is dropped again.
                 let _ = Box::new(settle).ack().await;
                 None
