@@ -9,5 +9,10 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(any(feature = "runner", feature = "toolbox", feature = "sandbox", feature = "bridge"))]
+#[cfg(any(
+    feature = "runner",
+    feature = "toolbox",
+    feature = "sandbox",
+    feature = "bridge"
+))]
 pub mod entry;

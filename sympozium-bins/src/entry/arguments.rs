@@ -129,7 +129,12 @@ mod tests {
         let arguments = parse(&["--config-json", "[1,", "--config-json", "2]"]).unwrap();
         assert_eq!(arguments.read_config::<Vec<u8>>().unwrap(), [1, 2]);
         let broken = parse(&["--config-json", "[1,"]).unwrap().read_config::<Vec<u8>>();
-        assert!(broken.unwrap_err().to_string().starts_with("understand --config-json"));
+        assert!(
+            broken
+                .unwrap_err()
+                .to_string()
+                .starts_with("understand --config-json")
+        );
         assert!(parse(&["--config-json"]).unwrap_err().contains("needs JSON"));
         let both = parse(&["--config", "c", "--config-json", "[]"]);
         assert!(both.unwrap_err().contains("exclude each other"));

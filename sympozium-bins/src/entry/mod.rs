@@ -34,7 +34,12 @@ use std::{ffi::OsString, process::ExitCode};
 use tokio::runtime::{Builder, Runtime};
 
 /// The exit code for a wrong command line or configuration.
-#[cfg(any(feature = "runner", feature = "toolbox", feature = "bridge", not(target_os = "linux")))]
+#[cfg(any(
+    feature = "runner",
+    feature = "toolbox",
+    feature = "bridge",
+    not(target_os = "linux")
+))]
 const BAD_INPUT: u8 = 2;
 
 /// On how many threads a program works.

@@ -30,7 +30,9 @@ impl Options {
             let Some(&name) = name else {
                 bail!("{} is not an argument of this program", argument.display());
             };
-            let value = arguments.next().with_context(|| format!("{name} needs a value behind it"))?;
+            let value = arguments
+                .next()
+                .with_context(|| format!("{name} needs a value behind it"))?;
             let values = options.given.entry(name).or_default();
             if !values.is_empty() && !many.contains(&name) {
                 bail!("{name} is given twice");

@@ -28,7 +28,10 @@ pub fn main() -> ExitCode {
 /// Runs with these arguments, for programs that have it as a subcommand.
 pub fn with_arguments(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.peekable();
-    let subcommand = arguments.peek().and_then(|first| first.to_str()).map(str::to_owned);
+    let subcommand = arguments
+        .peek()
+        .and_then(|first| first.to_str())
+        .map(str::to_owned);
     match subcommand.as_deref() {
         Some(contract::INSTALL) => told(install_all(arguments.skip(1))),
         Some(contract::WITH_TOKEN) => told(with_token(arguments.skip(1))),
@@ -128,7 +131,9 @@ fn read_with_token(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Res
     let access = match options.take(contract::TOKEN_FILE) {
         None => None,
         Some(token_file) => Some(GatewayAccess {
-            url: options.needed(contract::GATEWAY_URL, None)?.parse(contract::GATEWAY_URL)?,
+            url: options
+                .needed(contract::GATEWAY_URL, None)?
+                .parse(contract::GATEWAY_URL)?,
             token_file: token_file.path(),
             ca_file: options.needed(contract::CA_FILE, None)?.path(),
         }),
@@ -141,7 +146,9 @@ fn read_with_token(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Res
         }
     }
     let timeout = options.take(contract::TIMEOUT_SECONDS);
-    let timeout = timeout.map(|seconds| seconds.parse(contract::TIMEOUT_SECONDS)).transpose()?;
+    let timeout = timeout
+        .map(|seconds| seconds.parse(contract::TIMEOUT_SECONDS))
+        .transpose()?;
     let command: Vec<OsString> = arguments.collect();
     if command.is_empty() {
         bail!("there is no command behind --");
@@ -171,7 +178,10 @@ mod tests {
         let work = work.unwrap();
         let access = work.access.unwrap();
         assert_eq!(access.url.as_str(), "https://gw:8443/");
-        assert_eq!((access.token_file.as_path(), access.ca_file.as_path()), (Path::new("/t"), Path::new("/ca")));
+        assert_eq!(
+            (access.token_file.as_path(), access.ca_file.as_path()),
+            (Path::new("/t"), Path::new("/ca"))
+        );
         assert_eq!(work.timeout, Some(Duration::from_secs(30)));
         assert_eq!(work.command, ["python", "--token-file", "x"]);
         let plain = read("-- sleep 1").unwrap();
@@ -185,7 +195,10 @@ mod tests {
             ("--", "no command"),
             ("sleep 1", "sleep is not an argument"),
             ("--token-file /t -- a", "--gateway-url is missing"),
-            ("--token-file /t --gateway-url x --ca-file /c -- a", "--gateway-url"),
+            (
+                "--token-file /t --gateway-url x --ca-file /c -- a",
+                "--gateway-url",
+            ),
             ("--ca-file /c -- a", "--ca-file is of no use"),
             ("--timeout-seconds soon -- a", "--timeout-seconds"),
             ("--timeout-seconds -- a", "--timeout-seconds needs a value"),

@@ -17,7 +17,9 @@ use sympozium_core::bus::{Envelope, EventBus, Source, Subject, Topic};
 
 /// Numbers that look random and are the same each time.
 fn next(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     *seed >> 40
 }
 

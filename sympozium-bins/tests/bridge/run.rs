@@ -92,7 +92,10 @@ impl Run {
                 name: InstanceName::new("sre").unwrap(),
             },
         };
-        run.bus.prepare_reader(&run_reader(&run.instance, run.uid)).await.unwrap();
+        run.bus
+            .prepare_reader(&run_reader(&run.instance, run.uid))
+            .await
+            .unwrap();
         run.bus.prepare_reader(&run.everything()).await.unwrap();
         run
     }
@@ -100,7 +103,11 @@ impl Run {
     fn everything(&self) -> Subscription {
         Subscription {
             reader: "judge".to_owned(),
-            topics: vec![Topic::AgentRunCompleted, Topic::MessageRequest, Topic::AgentStreamChunk],
+            topics: vec![
+                Topic::AgentRunCompleted,
+                Topic::MessageRequest,
+                Topic::AgentStreamChunk,
+            ],
             instance: None,
             key: Some(self.uid.to_string()),
             ack_wait: Duration::from_secs(30),
@@ -153,7 +160,10 @@ impl Run {
                 &format!("messages/send-{n}.json"),
                 &json!({"channel": "c", "text": n.to_string()}),
             );
-            self.put(&format!("output/stream-{n}.json"), &json!({"type": "text", "index": n}));
+            self.put(
+                &format!("output/stream-{n}.json"),
+                &json!({"type": "text", "index": n}),
+            );
         }
         self.put("output/result.json", &json!({"status": "success"}));
     }
@@ -163,7 +173,9 @@ impl Run {
         let count = |folder: &str| {
             let files = fs::read_dir(self.at(folder)).unwrap().flatten();
             let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
-            names.filter(|name| name.starts_with("send-") || name.starts_with("stream-")).count()
+            names
+                .filter(|name| name.starts_with("send-") || name.starts_with("stream-"))
+                .count()
         };
         count("messages") + count("output")
     }

@@ -4,8 +4,8 @@ use super::kind::Kind;
 use crate::bus::{Envelope, Source, Subject, SubjectError, Topic};
 use crate::ids::{InstanceRef, RunUid, derived_file_id};
 use crate::ipc::{
-    AgentResult, ApprovalAnswer, ApprovalDecision, ApprovalRequest, ExecRequest, ExecResult, ScheduleRequest,
-    SendMessage, SpawnRequest, StatusUpdate, StreamChunk, FileId, approval_hash,
+    AgentResult, ApprovalAnswer, ApprovalDecision, ApprovalRequest, ExecRequest, ExecResult, FileId,
+    ScheduleRequest, SendMessage, SpawnRequest, StatusUpdate, StreamChunk, approval_hash,
 };
 use crate::run::ResultStatus;
 use jiff::Timestamp;
@@ -194,7 +194,10 @@ fn requested<T: DeserializeOwned>(kind: &Kind, file: &File<'_>) -> Result<T, Str
 /// A file that holds the id in its name.
 fn named<T: DeserializeOwned>(kind: &Kind, file: &File<'_>, id: impl Fn(&T) -> &str) -> Result<T, String> {
     let value: T = understood(file)?;
-    if kind.id(file.name).is_some_and(|named| named.as_str() == id(&value)) {
+    if kind
+        .id(file.name)
+        .is_some_and(|named| named.as_str() == id(&value))
+    {
         Ok(value)
     } else {
         Err("it has another name than its id".to_owned())

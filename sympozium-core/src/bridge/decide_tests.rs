@@ -57,28 +57,128 @@ fn each_file_becomes_its_event_and_nothing_else_does() {
     let (request, result) = (Kind::ExecRequest(pack("x")), Kind::ExecResult(pack("x")));
     let right = question(&approval_hash(&json!({"a": 1})));
     for (kind, name, value, expected) in [
-        (&Kind::Result, "result.json", json!({"status": "success"}), "agent.run.completed"),
-        (&Kind::Result, "result.json", json!({"status": "error", "x": 1}), "agent.run.failed"),
-        (&Kind::Result, "result.json", json!({"status": "fine"}), "rejected: it can't be understood"),
-        (&Kind::Result, "result-2.json", json!({"status": "success"}), "left"),
-        (&Kind::Status, "status.json", json!({"phase": "thinking"}), "agent.status.update"),
-        (&Kind::Status, "status.json", json!({"phase": "idle"}), "rejected: "),
-        (&Kind::Chunk, "stream-0.json", json!({"type": "text", "index": 0}), "agent.stream.chunk"),
+        (
+            &Kind::Result,
+            "result.json",
+            json!({"status": "success"}),
+            "agent.run.completed",
+        ),
+        (
+            &Kind::Result,
+            "result.json",
+            json!({"status": "error", "x": 1}),
+            "agent.run.failed",
+        ),
+        (
+            &Kind::Result,
+            "result.json",
+            json!({"status": "fine"}),
+            "rejected: it can't be understood",
+        ),
+        (
+            &Kind::Result,
+            "result-2.json",
+            json!({"status": "success"}),
+            "left",
+        ),
+        (
+            &Kind::Status,
+            "status.json",
+            json!({"phase": "thinking"}),
+            "agent.status.update",
+        ),
+        (
+            &Kind::Status,
+            "status.json",
+            json!({"phase": "idle"}),
+            "rejected: ",
+        ),
+        (
+            &Kind::Chunk,
+            "stream-0.json",
+            json!({"type": "text", "index": 0}),
+            "agent.stream.chunk",
+        ),
         (&Kind::Chunk, "stream-0.json", json!([]), "rejected: "),
-        (&Kind::Chunk, "stream-.json", json!({"type": "text", "index": 0}), "left"),
-        (&Kind::Message, "send-1.json", json!({"channel": "slack", "text": "a"}), "message.request"),
+        (
+            &Kind::Chunk,
+            "stream-.json",
+            json!({"type": "text", "index": 0}),
+            "left",
+        ),
+        (
+            &Kind::Message,
+            "send-1.json",
+            json!({"channel": "slack", "text": "a"}),
+            "message.request",
+        ),
         (&Kind::Message, "send-1.json", json!({"text": "a"}), "rejected: "),
-        (&Kind::Message, "send-a b.json", json!({"channel": "c", "text": "a"}), "rejected: the id in its name"),
-        (&Kind::Spawn, "request-1.json", json!({"task": "a"}), "agent.spawn.request"),
-        (&Kind::Schedule, "schedule-1.json", json!({"name": "a", "action": "delete"}), "schedule.upsert"),
-        (&Kind::Schedule, "schedule-1.json", json!({"name": "a", "action": "drop"}), "rejected: "),
-        (&Kind::Question, "request-1.json", right.clone(), "tool.approval.request"),
-        (&Kind::Question, "request-2.json", right, "rejected: it has another name"),
-        (&Kind::Question, "request-1.json", question("other"), "answered Denied"),
-        (&request, "exec-request-1.json", json!({"id": "1", "command": "ls"}), "tool.exec.request"),
-        (&request, "exec-request-2.json", json!({"id": "1", "command": "ls"}), "rejected: it has another name"),
-        (&result, "exec-result-1.json", json!({"id": "1", "exitCode": 0}), "tool.exec.result"),
-        (&result, "exec-result-1.json", json!({"id": "../1", "exitCode": 0}), "rejected: "),
+        (
+            &Kind::Message,
+            "send-a b.json",
+            json!({"channel": "c", "text": "a"}),
+            "rejected: the id in its name",
+        ),
+        (
+            &Kind::Spawn,
+            "request-1.json",
+            json!({"task": "a"}),
+            "agent.spawn.request",
+        ),
+        (
+            &Kind::Schedule,
+            "schedule-1.json",
+            json!({"name": "a", "action": "delete"}),
+            "schedule.upsert",
+        ),
+        (
+            &Kind::Schedule,
+            "schedule-1.json",
+            json!({"name": "a", "action": "drop"}),
+            "rejected: ",
+        ),
+        (
+            &Kind::Question,
+            "request-1.json",
+            right.clone(),
+            "tool.approval.request",
+        ),
+        (
+            &Kind::Question,
+            "request-2.json",
+            right,
+            "rejected: it has another name",
+        ),
+        (
+            &Kind::Question,
+            "request-1.json",
+            question("other"),
+            "answered Denied",
+        ),
+        (
+            &request,
+            "exec-request-1.json",
+            json!({"id": "1", "command": "ls"}),
+            "tool.exec.request",
+        ),
+        (
+            &request,
+            "exec-request-2.json",
+            json!({"id": "1", "command": "ls"}),
+            "rejected: it has another name",
+        ),
+        (
+            &result,
+            "exec-result-1.json",
+            json!({"id": "1", "exitCode": 0}),
+            "tool.exec.result",
+        ),
+        (
+            &result,
+            "exec-result-1.json",
+            json!({"id": "../1", "exitCode": 0}),
+            "rejected: ",
+        ),
     ] {
         check(kind, name, &value, expected);
     }
@@ -102,7 +202,10 @@ fn every_kind_knows_its_own_names_and_its_stream() {
         for other in [".tmp", "7.json", &format!(".{name}"), &format!("{name}.reason")] {
             assert!(!kind.has(other), "{kind:?} {other}");
         }
-        assert_eq!(kind.receipt(&name).is_some(), matches!(kind, Kind::Message | Kind::Spawn | Kind::Schedule));
+        assert_eq!(
+            kind.receipt(&name).is_some(),
+            matches!(kind, Kind::Message | Kind::Spawn | Kind::Schedule)
+        );
     }
 }
 
@@ -120,8 +223,14 @@ fn an_event_says_whose_it_is_and_only_by_what_the_bridge_was_told() {
     assert_eq!(refusal, Refusal::Receipt(FileId::new("1").unwrap()));
     let envelope = envelope(&owner(), message, Timestamp::UNIX_EPOCH).unwrap();
     let uid = owner().run;
-    assert_eq!(envelope.subject.to_string(), format!("sympozium.w.team.sre.message.request.{uid}"));
-    assert_eq!(envelope.source.to_string(), format!("/namespaces/team/runs/{uid}"));
+    assert_eq!(
+        envelope.subject.to_string(),
+        format!("sympozium.w.team.sre.message.request.{uid}")
+    );
+    assert_eq!(
+        envelope.source.to_string(),
+        format!("/namespaces/team/runs/{uid}")
+    );
     assert_eq!(envelope.data, forged);
 }
 
@@ -139,9 +248,16 @@ fn ids_come_from_run_folder_and_name_and_for_a_status_from_its_state() {
     let id = |kind: &Kind, name: &str, value: &Value| event(kind, name, value).0.id;
     assert_eq!(
         id(&Kind::Chunk, "stream-0.json", &chunk),
-        id(&Kind::Chunk, "stream-0.json", &json!({"type": "text", "index": 9}))
+        id(
+            &Kind::Chunk,
+            "stream-0.json",
+            &json!({"type": "text", "index": 9})
+        )
     );
-    assert_ne!(id(&Kind::Chunk, "stream-0.json", &chunk), id(&Kind::Chunk, "stream-1.json", &chunk));
+    assert_ne!(
+        id(&Kind::Chunk, "stream-0.json", &chunk),
+        id(&Kind::Chunk, "stream-1.json", &chunk)
+    );
     let (request, result) = (Kind::ExecRequest(pack("x")), Kind::ExecRequest(pack("y")));
     let command = json!({"id": "1", "command": "ls"});
     assert_ne!(
@@ -173,7 +289,11 @@ fn a_long_answer_is_shortened_for_its_event_and_says_so() {
     let (result, _) = event(&Kind::Result, "result.json", &value);
     let text = result.data["response"].as_str().unwrap();
     assert!(text.len() < MAX_TEXT + 100, "{}", text.len());
-    assert!(text.ends_with(&format!("[{} more bytes are in the run's record]", MAX_TEXT)), "{}", &text[text.len() - 60..]);
+    assert!(
+        text.ends_with(&format!("[{} more bytes are in the run's record]", MAX_TEXT)),
+        "{}",
+        &text[text.len() - 60..]
+    );
     assert_eq!(result.data["error"], "short");
 }
 
@@ -196,16 +316,28 @@ fn take(envelope: Envelope) -> Result<Inbound, String> {
 #[test]
 fn what_is_sent_to_a_run_becomes_a_file() {
     let followup = take(incoming(Topic::AgentFollowup, "e1", json!({"text": "more"}))).unwrap();
-    assert_eq!(followup, Inbound::Followup(FileId::new("e1").unwrap(), json!({"text": "more"})));
+    assert_eq!(
+        followup,
+        Inbound::Followup(FileId::new("e1").unwrap(), json!({"text": "more"}))
+    );
     let mut data = json!({"id": "q", "answer": "approved", "sha256": "h", "target": "x"});
-    let Ok(Inbound::Decision(decision, target)) = take(incoming(Topic::ToolApprovalResponse, "e2", data.clone())) else {
+    let Ok(Inbound::Decision(decision, target)) =
+        take(incoming(Topic::ToolApprovalResponse, "e2", data.clone()))
+    else {
         panic!("it is a decision");
     };
     assert_eq!((decision.sha256.as_str(), target), ("h", Some(pack("x"))));
     data.as_object_mut().unwrap().remove("target");
     let untargeted = take(incoming(Topic::ToolApprovalResponse, "e2", data));
-    assert!(matches!(untargeted, Ok(Inbound::Decision(_, None))), "{untargeted:?}");
-    let receipt = take(incoming(Topic::Receipt, "e3", json!({"id": "1", "status": "delivered"})));
+    assert!(
+        matches!(untargeted, Ok(Inbound::Decision(_, None))),
+        "{untargeted:?}"
+    );
+    let receipt = take(incoming(
+        Topic::Receipt,
+        "e3",
+        json!({"id": "1", "status": "delivered"}),
+    ));
     assert!(matches!(receipt, Ok(Inbound::Receipt(_))), "{receipt:?}");
 }
 
@@ -220,14 +352,30 @@ fn what_others_may_not_say_to_a_run_is_refused() {
     };
     for (envelope, said) in [
         (by(Source::Run(namespace(), owner().run)), "may not say that"),
-        (by(Source::Channel(namespace(), ChannelKind::Slack)), "may not say that"),
+        (
+            by(Source::Channel(namespace(), ChannelKind::Slack)),
+            "may not say that",
+        ),
         (other(&RunUid::random().to_string()), "not this run"),
         (incoming(Topic::AgentRunCompleted, "e", json!({})), "not for runs"),
-        (incoming(Topic::Receipt, "e", json!({"id": "../x", "status": "delivered"})), "can't be understood"),
-        (incoming(Topic::Receipt, "e", json!({"id": "x", "status": "lost"})), "can't be understood"),
-        (incoming(Topic::AgentFollowup, "../e", json!({})), "not a valid file id"),
         (
-            incoming(Topic::ToolApprovalResponse, "e", json!({"id": "q", "answer": "approved", "sha256": "h", "target": "y"})),
+            incoming(Topic::Receipt, "e", json!({"id": "../x", "status": "delivered"})),
+            "can't be understood",
+        ),
+        (
+            incoming(Topic::Receipt, "e", json!({"id": "x", "status": "lost"})),
+            "can't be understood",
+        ),
+        (
+            incoming(Topic::AgentFollowup, "../e", json!({})),
+            "not a valid file id",
+        ),
+        (
+            incoming(
+                Topic::ToolApprovalResponse,
+                "e",
+                json!({"id": "q", "answer": "approved", "sha256": "h", "target": "y"}),
+            ),
             "no executor",
         ),
     ] {

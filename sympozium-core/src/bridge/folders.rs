@@ -31,7 +31,8 @@ impl Folders {
         let open = |folder: Folder| OpenFolder::open(&layout.folder(&folder));
         let read = Kind::all(packs).into_iter();
         let read = read.map(|kind| open(kind.folder()).map(|folder| (kind, folder)));
-        let of = |pack: &PackName| open(Folder::ApprovalsOf(pack.clone())).map(|folder| (pack.clone(), folder));
+        let of =
+            |pack: &PackName| open(Folder::ApprovalsOf(pack.clone())).map(|folder| (pack.clone(), folder));
         Ok(Self {
             read: read.collect::<Result<_, _>>()?,
             input: open(Folder::Input)?,
@@ -47,9 +48,7 @@ impl Folders {
 fn make(path: &Path) -> Result<(), MailboxError> {
     let made = DirBuilder::new().recursive(true).mode(0o775).create(path);
     match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            Err(MailboxError::io("make", path)(error))
-        }
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(MailboxError::io("make", path)(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

@@ -73,7 +73,11 @@ impl Outbox {
                 InboxConfig::of(kind.prefix())
             };
             let config = InboxConfig {
-                max_bytes: if kind == Kind::Result { MAX_RESULT } else { MAX_BYTES },
+                max_bytes: if kind == Kind::Result {
+                    MAX_RESULT
+                } else {
+                    MAX_BYTES
+                },
                 patience: PATIENCE,
                 ..named
             };

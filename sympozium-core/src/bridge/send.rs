@@ -42,7 +42,10 @@ impl Sender {
 
     fn is_out(&self, error: &BusError) {
         if !self.out.swap(true, Ordering::Relaxed) {
-            tracing::warn!(error = chain(error), "the bus takes nothing for now; what there is waits");
+            tracing::warn!(
+                error = chain(error),
+                "the bus takes nothing for now; what there is waits"
+            );
         }
     }
 

@@ -5,13 +5,13 @@ use super::deliver::Deliveries;
 use super::folders::Folders;
 use super::inbound::inbound;
 use super::incoming::incoming;
+use super::kind::Kind;
 use super::last_words::{TerminationMessage, unsent};
 use super::outbox::{Found, Letterbox, Outbox};
 use super::receipts::Receipts;
 use super::send::Sender;
 use super::settle::{Sending, Sent, answer, malformed, reject, settle};
 use super::window::Window;
-use super::kind::Kind;
 use crate::bus::{Delivery, EventBus};
 use crate::error::{Classify, Retry, chain};
 use crate::ids::{InstanceRef, PackName, RunUid};
@@ -212,7 +212,11 @@ impl Work {
     fn take_all(&mut self) -> Result<(), BridgeError> {
         loop {
             let room = self.window.room();
-            let found = if room.any() { self.bridge.outbox.now(room) } else { None };
+            let found = if room.any() {
+                self.bridge.outbox.now(room)
+            } else {
+                None
+            };
             match found {
                 Some(found) => self.take(found)?,
                 None => return Ok(()),

@@ -61,7 +61,11 @@ fn refused(
     error: &BusError,
 ) {
     let said = chain(error);
-    tracing::warn!(file = letterbox.path(&item.name), error = said, "the bus refuses an event");
+    tracing::warn!(
+        file = letterbox.path(&item.name),
+        error = said,
+        "the bus refuses an event"
+    );
     match refusal {
         Refusal::Keep => {}
         Refusal::SetAside => set_aside(letterbox, item, &format!("the bus refuses it: {said}")),
@@ -95,7 +99,12 @@ pub(super) fn answer(deliveries: &Deliveries, item: Item<Value>, answer: &Answer
 }
 
 /// Sets a file aside that makes no sense, and tells its agent if it waits.
-pub(super) fn reject(letterbox: &mut Letterbox, deliveries: &mut Deliveries, item: Item<Value>, reason: &str) {
+pub(super) fn reject(
+    letterbox: &mut Letterbox,
+    deliveries: &mut Deliveries,
+    item: Item<Value>,
+    reason: &str,
+) {
     let id = letterbox.kind.receipt(&item.name);
     set_aside(letterbox, item, reason);
     if let Some(id) = id {

@@ -22,9 +22,9 @@ pub use layout::{FileId, Folder, Layout};
 pub use lost::LostEvents;
 pub use markers::{RESULT_END, RESULT_START, result_from_log, result_line};
 pub use protocol::{
-    ApprovalAnswer, ApprovalDecision, ApprovalRequest, ApprovalResponse, ChunkKind, ExecRequest, ExecResult, Receipt,
-    ReceiptStatus, ScheduleAction, ScheduleRequest, SendMessage, SpawnRequest, StatusPhase, StatusUpdate,
-    StreamChunk, ToolVerdict, approval_hash,
+    ApprovalAnswer, ApprovalDecision, ApprovalRequest, ApprovalResponse, ChunkKind, ExecRequest, ExecResult,
+    Receipt, ReceiptStatus, ScheduleAction, ScheduleRequest, SendMessage, SpawnRequest, StatusPhase,
+    StatusUpdate, StreamChunk, ToolVerdict, approval_hash,
 };
 
 pub use crate::run::AgentResult;

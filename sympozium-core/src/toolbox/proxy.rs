@@ -128,12 +128,11 @@ pub(super) fn no_way_out(error: &ProxyError) -> String {
 
 /// The proxy's address, with the token as its password.
 fn address(gateway: &Url, token: &SecretString) -> Result<SecretString, ProxyError> {
-    let no_proxy = || ProxyError::NoProxy {
-        url: gateway.clone(),
-    };
+    let no_proxy = || ProxyError::NoProxy { url: gateway.clone() };
     let mut url = gateway.clone();
     url.set_username(USER).map_err(|()| no_proxy())?;
-    url.set_password(Some(token.expose_secret())).map_err(|()| no_proxy())?;
+    url.set_password(Some(token.expose_secret()))
+        .map_err(|()| no_proxy())?;
     // Some clients take a path for a part of the host.
     Ok(url.as_str().trim_end_matches('/').to_owned().into())
 }
@@ -160,12 +159,16 @@ fn read(path: &Path, most: u64) -> Result<Vec<u8>, ProxyError> {
     let real = match path.canonicalize() {
         Ok(real) => real,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ProxyError::Missing { path: path.to_owned() });
+            return Err(ProxyError::Missing {
+                path: path.to_owned(),
+            });
         }
         Err(source) => return Err(file(path)(MailboxError::io("find", path)(source))),
     };
     let found = read_whole(&real, most).map_err(file(path))?;
-    found.ok_or_else(|| ProxyError::Missing { path: path.to_owned() })
+    found.ok_or_else(|| ProxyError::Missing {
+        path: path.to_owned(),
+    })
 }
 
 fn file(path: &Path) -> impl FnOnce(MailboxError) -> ProxyError {
@@ -209,7 +212,10 @@ mod tests {
         if let Some(image) = IMAGE_BUNDLES.iter().find(|path| Path::new(path).is_file()) {
             assert!(bundle.len() > 5 && bundle.starts_with(&fs::read_to_string(image).unwrap()));
         }
-        assert!(!format!("{:?}", proxy.way_out()).contains("p@ss"), "it is not shown");
+        assert!(
+            !format!("{:?}", proxy.way_out()).contains("p@ss"),
+            "it is not shown"
+        );
     }
 
     #[test]

@@ -58,9 +58,10 @@ fn without(bytes: &[u8], form: &[u8]) -> Vec<u8> {
 
 fn without_beginning(bytes: &mut Vec<u8>, form: &[u8]) {
     let longest = form.len().min(bytes.len());
-    let found = (SHORTEST..=longest)
-        .rev()
-        .find(|len| form.get(..*len).is_some_and(|beginning| bytes.ends_with(beginning)));
+    let found = (SHORTEST..=longest).rev().find(|len| {
+        form.get(..*len)
+            .is_some_and(|beginning| bytes.ends_with(beginning))
+    });
     if let Some(len) = found {
         bytes.truncate(bytes.len() - len);
         bytes.extend_from_slice(INSTEAD);
@@ -82,7 +83,11 @@ mod tests {
         for (text, cut, expected) in [
             ("nothing", false, "nothing"),
             ("s3cr3t-tokens3cr3t-token", false, "[redacted][redacted]"),
-            ("a https://token:s3cr3t-token@gw b", false, "a https://token:[redacted]@gw b"),
+            (
+                "a https://token:s3cr3t-token@gw b",
+                false,
+                "a https://token:[redacted]@gw b",
+            ),
             (basic.as_str(), false, "[redacted]"),
             ("ends in s3cr3t-tok", false, "ends in s3cr3t-tok"),
             ("ends in s3cr3t-tok", true, "ends in [redacted]"),

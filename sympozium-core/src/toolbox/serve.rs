@@ -134,7 +134,10 @@ impl Toolbox {
             spawner: Spawner::start(config.commands.clone()).await?,
             results: Results::open(config.state_dir.clone())?,
             proxy: config.proxy.clone().map(open).transpose()?,
-            record: self.records.then(|| Record::open(&config.tools_dir)).transpose()?,
+            record: self
+                .records
+                .then(|| Record::open(&config.tools_dir))
+                .transpose()?,
             cancel,
         })
     }

@@ -187,7 +187,10 @@ async fn end(pid: Pid, children: &mut tokio::signal::unix::Signal) -> Option<Wai
 }
 
 /// Reaps all children that have ended. `Some` when the command is among them, or nobody is left.
-#[expect(clippy::option_option, reason = "whether it ended, and how, when that is known")]
+#[expect(
+    clippy::option_option,
+    reason = "whether it ended, and how, when that is known"
+)]
 fn reap(command: Pid) -> Option<Option<WaitStatus>> {
     loop {
         match rustix::process::wait(WaitOptions::NOHANG) {

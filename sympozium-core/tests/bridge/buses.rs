@@ -40,7 +40,11 @@ impl Recorder {
 
     pub(crate) fn of(&self, topic: Topic) -> Vec<Envelope> {
         let effects = self.effects.lock().unwrap();
-        effects.values().filter(|event| event.topic() == topic).cloned().collect()
+        effects
+            .values()
+            .filter(|event| event.topic() == topic)
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn tries(&self) -> usize {

@@ -18,13 +18,41 @@ fn question() -> Value {
 /// One file of each kind.
 fn one_of_each() -> Vec<(&'static str, Value, Topic)> {
     vec![
-        ("output/result.json", json!({"status": "success", "response": "done"}), Topic::AgentRunCompleted),
-        ("output/status.json", json!({"phase": "thinking"}), Topic::AgentStatusUpdate),
-        ("output/stream-0.json", json!({"type": "text", "content": "a", "index": 0}), Topic::AgentStreamChunk),
-        ("messages/send-m1.json", json!({"channel": "slack", "text": "hi"}), Topic::MessageRequest),
-        ("spawn/request-s1.json", json!({"task": "more"}), Topic::AgentSpawnRequest),
-        ("schedules/schedule-c1.json", json!({"name": "n", "action": "delete"}), Topic::ScheduleUpsert),
-        ("approvals-out/request-q1.json", question(), Topic::ToolApprovalRequest),
+        (
+            "output/result.json",
+            json!({"status": "success", "response": "done"}),
+            Topic::AgentRunCompleted,
+        ),
+        (
+            "output/status.json",
+            json!({"phase": "thinking"}),
+            Topic::AgentStatusUpdate,
+        ),
+        (
+            "output/stream-0.json",
+            json!({"type": "text", "content": "a", "index": 0}),
+            Topic::AgentStreamChunk,
+        ),
+        (
+            "messages/send-m1.json",
+            json!({"channel": "slack", "text": "hi"}),
+            Topic::MessageRequest,
+        ),
+        (
+            "spawn/request-s1.json",
+            json!({"task": "more"}),
+            Topic::AgentSpawnRequest,
+        ),
+        (
+            "schedules/schedule-c1.json",
+            json!({"name": "n", "action": "delete"}),
+            Topic::ScheduleUpsert,
+        ),
+        (
+            "approvals-out/request-q1.json",
+            question(),
+            Topic::ToolApprovalRequest,
+        ),
         (
             "tools/k8s-ops/record/exec-request-e1.json",
             json!({"id": "e1", "command": "ls"}),
@@ -73,7 +101,10 @@ async fn a_status_is_told_each_time_that_it_changes_and_a_failure_is_told_as_one
     let working = place.start(&bus);
     for (n, phase) in ["thinking", "tool_use", "thinking"].iter().enumerate() {
         place.put("output/status.json", &json!({"phase": phase}));
-        until("the status is told", || bus.of(Topic::AgentStatusUpdate).len() == n + 1).await;
+        until("the status is told", || {
+            bus.of(Topic::AgentStatusUpdate).len() == n + 1
+        })
+        .await;
     }
     place.put("output/result.json", &json!({"status": "error", "error": "no"}));
     until("the result is told", || bus.of(Topic::AgentRunFailed).len() == 1).await;
@@ -82,7 +113,13 @@ async fn a_status_is_told_each_time_that_it_changes_and_a_failure_is_told_as_one
     let before = bus.tries();
     until("it is tried", || bus.tries() > before).await;
     working.end().await;
-    assert_eq!((bus.of(Topic::AgentRunFailed).len(), bus.of(Topic::AgentRunCompleted).len()), (1, 0));
+    assert_eq!(
+        (
+            bus.of(Topic::AgentRunFailed).len(),
+            bus.of(Topic::AgentRunCompleted).len()
+        ),
+        (1, 0)
+    );
 }
 
 #[tokio::test]
@@ -104,10 +141,17 @@ async fn files_that_make_no_sense_are_set_aside_and_whoever_waits_is_told() {
         ("approvals-out", "request-d.json"),
     ] {
         let aside = format!("{folder}/rejected/{name}");
-        until(&aside, || place.has(&aside) && place.has(&format!("{aside}.reason"))).await;
+        until(&aside, || {
+            place.has(&aside) && place.has(&format!("{aside}.reason"))
+        })
+        .await;
     }
     for id in ["a", "b", "c"] {
-        assert_eq!(place.read(&format!("receipts/{id}.json")).await["status"], "refused", "{id}");
+        assert_eq!(
+            place.read(&format!("receipts/{id}.json")).await["status"],
+            "refused",
+            "{id}"
+        );
     }
     assert_eq!(working.end().await.events_lost, 0);
     assert_eq!(bus.count(), 0);
@@ -127,7 +171,10 @@ async fn a_file_that_is_written_in_pieces_is_waited_for() {
     place.put("output/stream-0.json", &json!({"type": "text", "index": 0}));
     until("the bridge has looked", || bus.count() == 1).await;
     fs::write(place.at("output/result.json"), r#"{"status": "success"}"#).unwrap();
-    until("the result is told", || bus.of(Topic::AgentRunCompleted).len() == 1).await;
+    until("the result is told", || {
+        bus.of(Topic::AgentRunCompleted).len() == 1
+    })
+    .await;
     working.end().await;
     assert!(!place.has("output/rejected"));
 }
@@ -163,22 +210,45 @@ async fn what_is_sent_to_the_run_reaches_its_folders() {
     let (place, bus) = (Place::new(), Arc::new(Recorder::default()));
     let working = place.start(&bus);
     // Whatever is published once the reader is there reaches it, so it is waited for by a message that comes back.
-    place.put("messages/send-m1.json", &json!({"channel": "slack", "text": "hi"}));
+    place.put(
+        "messages/send-m1.json",
+        &json!({"channel": "slack", "text": "hi"}),
+    );
     place.read("receipts/m1.json").await;
-    say(&bus, &place, Topic::Receipt, "e0", json!({"id": "m1", "status": "delivered", "detail": "d"})).await;
+    say(
+        &bus,
+        &place,
+        Topic::Receipt,
+        "e0",
+        json!({"id": "m1", "status": "delivered", "detail": "d"}),
+    )
+    .await;
     until("the receipt is replaced", || {
         let text = fs::read_to_string(place.at("receipts/m1.json")).unwrap_or_default();
         text.contains("delivered")
     })
     .await;
     say(&bus, &place, Topic::AgentFollowup, "e1", json!({"text": "more"})).await;
-    assert_eq!(place.read("input/followup-e1.json").await, json!({"text": "more"}));
+    assert_eq!(
+        place.read("input/followup-e1.json").await,
+        json!({"text": "more"})
+    );
     let decision = json!({"id": "q", "answer": "approved", "sha256": "h", "target": "k8s-ops"});
     say(&bus, &place, Topic::ToolApprovalResponse, "e2", decision).await;
     assert_eq!(place.read("approvals/q.json").await["answer"], "approved");
     assert_eq!(place.read("approvals/k8s-ops/q.json").await["answer"], "approved");
     assert!(!place.has("approvals/sandbox/q.json"));
-    say(&bus, &place, Topic::Receipt, "e3", json!({"id": "../../x", "status": "delivered"})).await;
-    until("what makes no sense is given up", || bus.inner.dead_letters().len() == 1).await;
+    say(
+        &bus,
+        &place,
+        Topic::Receipt,
+        "e3",
+        json!({"id": "../../x", "status": "delivered"}),
+    )
+    .await;
+    until("what makes no sense is given up", || {
+        bus.inner.dead_letters().len() == 1
+    })
+    .await;
     working.end().await;
 }

@@ -14,7 +14,10 @@ async fn the_last_files_of_an_agent_are_sent_also_those_that_are_half_written() 
     let (place, bus) = (Place::new(), Arc::new(Recorder::default()));
     let working = place.start(&bus);
     for n in 0..3000 {
-        place.put(&format!("output/stream-{n}.json"), &json!({"type": "text", "index": n}));
+        place.put(
+            &format!("output/stream-{n}.json"),
+            &json!({"type": "text", "index": n}),
+        );
     }
     place.put("output/result.json", &json!({"status": "success"}));
     fs::write(place.at("messages/send-1.json"), "{").unwrap();
@@ -42,7 +45,10 @@ async fn what_can_not_be_sent_in_time_is_named_the_most_important_first() {
     bus.down.store(true, Ordering::SeqCst);
     let working = place.start(&bus);
     for n in 0..50 {
-        place.put(&format!("output/stream-{n}.json"), &json!({"type": "text", "index": n}));
+        place.put(
+            &format!("output/stream-{n}.json"),
+            &json!({"type": "text", "index": n}),
+        );
     }
     place.put("messages/send-m.json", &json!({"channel": "c", "text": "t"}));
     place.put("output/result.json", &json!({"status": "success"}));
@@ -64,7 +70,10 @@ async fn what_is_unsent_is_named_while_there_is_still_time_and_no_more_when_it_w
     let working = place.start(&bus);
     place.put("output/result.json", &json!({"status": "success"}));
     working.stop.cancel();
-    until("it is named", || place.termination_message().contains("result.json")).await;
+    until("it is named", || {
+        place.termination_message().contains("result.json")
+    })
+    .await;
     bus.down.store(false, Ordering::SeqCst);
     assert_eq!(working.end().await.events_lost, 0);
     assert_eq!(place.termination_message(), "");

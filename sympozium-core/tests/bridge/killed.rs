@@ -48,7 +48,11 @@ impl SocketBus {
         socket.write_all(&line).await?;
         let mut answer = String::new();
         socket.read_line(&mut answer).await?;
-        if answer.is_empty() { Err("it is gone".into()) } else { Ok(()) }
+        if answer.is_empty() {
+            Err("it is gone".into())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -57,7 +61,10 @@ impl EventBus for SocketBus {
     async fn publish(&self, envelope: Envelope) -> Result<(), BusError> {
         self.exchange(&envelope)
             .await
-            .map_err(|source| BusError::Unavailable { step: "publish", source })
+            .map_err(|source| BusError::Unavailable {
+                step: "publish",
+                source,
+            })
     }
 
     async fn subscribe(
@@ -83,7 +90,9 @@ fn serve(listener: &UnixListener, told: &Arc<Mutex<Told>>, child: &Arc<Mutex<Opt
         let mut answers = socket.try_clone().unwrap();
         for line in BufReader::new(socket).lines() {
             let Ok(line) = line else { break };
-            let Ok(event) = serde_json::from_str::<Value>(&line) else { break };
+            let Ok(event) = serde_json::from_str::<Value>(&line) else {
+                break;
+            };
             let count = {
                 let mut told = told.lock().unwrap();
                 let id = event["id"].as_str().unwrap().to_owned();
@@ -92,7 +101,10 @@ fn serve(listener: &UnixListener, told: &Arc<Mutex<Told>>, child: &Arc<Mutex<Opt
                 told.count
             };
             let mut child = child.lock().unwrap();
-            let dies = child.as_ref().filter(|(_, at, _)| count >= *at).map(|(_, _, first)| *first);
+            let dies = child
+                .as_ref()
+                .filter(|(_, at, _)| count >= *at)
+                .map(|(_, _, first)| *first);
             if dies != Some(true) {
                 let _ = answers.write_all(b"ok\n");
             }
@@ -123,12 +135,17 @@ async fn be_the_bridge(folder: &Path) {
         connected: AsyncMutex::default(),
     };
     let bridge = Bridge::open(config(folder.join("ipc"), RUN)).unwrap();
-    bridge.serve(Arc::new(bus), &CancellationToken::new()).await.unwrap();
+    bridge
+        .serve(Arc::new(bus), &CancellationToken::new())
+        .await
+        .unwrap();
 }
 
 /// Numbers that look random and are the same each time.
 fn next(seed: &mut u64) -> usize {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *seed = seed
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*seed >> 40).unwrap()
 }
 
@@ -159,15 +176,24 @@ async fn kill_again_and_again(mut seed: u64) {
     let mut last = start(folder.path());
     let left = |name: &str| {
         let files = folder.path().join("ipc").join(name).read_dir().unwrap().flatten();
-        files.filter(|file| file.file_name().to_string_lossy().ends_with(".json")).count()
+        files
+            .filter(|file| file.file_name().to_string_lossy().ends_with(".json"))
+            .count()
     };
     until("all are sent", || left("messages") == 0 && left("output") == 1).await;
     until("all are answered", || left("receipts") == FILES).await;
     last.kill().unwrap();
     last.wait().unwrap();
     let told = told.lock().unwrap();
-    assert_eq!(told.events.len(), 2 * FILES + 1, "each file has one id, however often it was sent");
-    assert!(told.events.values().any(|(times, _)| *times > 1), "some were sent again");
+    assert_eq!(
+        told.events.len(),
+        2 * FILES + 1,
+        "each file has one id, however often it was sent"
+    );
+    assert!(
+        told.events.values().any(|(times, _)| *times > 1),
+        "some were sent again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use sympozium_core::bridge::{Bridge, BridgeConfig, BridgeError, TerminationMessage};
@@ -37,7 +37,12 @@ impl Working {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::on(&std::env::temp_dir())
+    }
+
+    /// On the disk of that folder.
+    pub(crate) fn on(disk: &Path) -> Self {
+        let folder = tempfile::tempdir_in(disk).unwrap();
         let config = config(folder.path().join("ipc"), RunUid::random());
         Self { folder, config }
     }
@@ -92,7 +97,10 @@ pub(crate) fn config(ipc: PathBuf, run: RunUid) -> BridgeConfig {
             namespace: Namespace::new("team").unwrap(),
             name: InstanceName::new("sre").unwrap(),
         },
-        executors: vec![PackName::new("k8s-ops").unwrap(), PackName::new("sandbox").unwrap()],
+        executors: vec![
+            PackName::new("k8s-ops").unwrap(),
+            PackName::new("sandbox").unwrap(),
+        ],
         grace: DEADLINE,
     }
 }

@@ -26,7 +26,10 @@ fn with_proxy() -> Bench {
 async fn a_command_has_a_way_out_by_the_token_of_the_moment() {
     let bench = with_proxy();
     let working = bench.start();
-    let length = command("1", "printf %s \"$HTTPS_PROXY\" | wc -c; tail -n 1 \"$SSL_CERT_FILE\"");
+    let length = command(
+        "1",
+        "printf %s \"$HTTPS_PROXY\" | wc -c; tail -n 1 \"$SSL_CERT_FILE\"",
+    );
     let whole = format!("https://token:{TOKEN}@gateway:8443").len();
     let first = bench.ask(&length).await;
     let mut lines = first.stdout.lines().map(str::trim);
@@ -54,15 +57,27 @@ async fn the_token_is_in_no_result_whatever_shows_it() {
         ("env", "https://token:[redacted]@gateway:8443"),
         ("env >&2", "https://token:[redacted]@gateway:8443"),
         ("cat ../token", "[redacted]"),
-        ("printf 'token:%s' \"$(tr -d '\\n' < ../token)\" | base64 -w 0", "[redacted]"),
+        (
+            "printf 'token:%s' \"$(tr -d '\\n' < ../token)\" | base64 -w 0",
+            "[redacted]",
+        ),
         // Only a beginning of it is kept.
-        ("head -c 51170 /dev/zero | tr '\\0' x; printf %s \"$HTTPS_PROXY\"", "https://token:[redacted]"),
+        (
+            "head -c 51170 /dev/zero | tr '\\0' x; printf %s \"$HTTPS_PROXY\"",
+            "https://token:[redacted]",
+        ),
     ];
     for (n, (script, expected)) in shown.iter().enumerate() {
         let result = bench.ask(&command(&n.to_string(), script)).await;
         let all = serde_json::to_string(&result).unwrap();
-        assert!(result.stdout.contains(expected) || result.stderr.contains(expected), "{script}: {all}");
-        assert!(!all.contains("canary") && !all.contains("eyJhbG"), "{script}: {all}");
+        assert!(
+            result.stdout.contains(expected) || result.stderr.contains(expected),
+            "{script}: {all}"
+        );
+        assert!(
+            !all.contains("canary") && !all.contains("eyJhbG"),
+            "{script}: {all}"
+        );
     }
     working.end().await;
     let kept = fs::read_dir(bench.at("state")).unwrap().flatten();
@@ -76,7 +91,10 @@ async fn the_token_is_in_no_result_whatever_shows_it() {
 async fn without_a_proxy_a_command_has_nothing_but_its_own_environment() {
     let bench = Bench::new();
     let result = bench.once(&command("1", "env")).await;
-    assert!(!result.stdout.contains("PROXY") && !result.stdout.contains("SSL_CERT"), "{result:?}");
+    assert!(
+        !result.stdout.contains("PROXY") && !result.stdout.contains("SSL_CERT"),
+        "{result:?}"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +137,10 @@ async fn a_command_waits_until_former_ones_are_on_record() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     });
-    assert!(waited.await.is_err(), "nothing is executed that can't be recorded");
+    assert!(
+        waited.await.is_err(),
+        "nothing is executed that can't be recorded"
+    );
     fs::remove_file(record.join("exec-result-0.json")).unwrap();
     bench.file("tools/exec-result-1.json").await;
     working.end().await;

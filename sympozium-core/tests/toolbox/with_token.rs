@@ -45,12 +45,19 @@ async fn ends() {
         ("kill -KILL $$", 137),
         ("kill -TERM $$", 143),
         ("setsid sleep 1000 & exit 5", 5),
-        ("trap '' TERM; setsid sh -c 'setsid sleep 1000 & sleep 1000' & exit 6", 6),
+        (
+            "trap '' TERM; setsid sh -c 'setsid sleep 1000 & sleep 1000' & exit 6",
+            6,
+        ),
     ] {
         let begun = Instant::now();
         assert_eq!(shell(script).run(&never).await.unwrap(), code, "{script}");
         assert_eq!(left_behind(), 0, "{script}");
-        assert!(begun.elapsed() < Duration::from_secs(5), "{script}: {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{script}: {:?}",
+            begun.elapsed()
+        );
     }
     for (command, code) in [("/no/such/program", 127), ("/etc/passwd", 126)] {
         let mut work = shell("");

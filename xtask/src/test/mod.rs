@@ -126,6 +126,11 @@ fn server<T>(
     }
 }
 
+/// The path of a `nats-server`, built when it is not there.
+pub(crate) fn nats_server() -> anyhow::Result<std::path::PathBuf> {
+    nats::program()
+}
+
 /// Programs that tests start are built first, with the features that the tests have: `cargo test` builds no examples when
 /// it is told which targets to test.
 pub(crate) fn build() -> Command {
@@ -255,7 +260,10 @@ mod tests {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             for (index, line) in lines.iter().enumerate() {
                 if line.starts_with("#[ignore") {
-                    assert!([&postgres, &nats].contains(&&(*line).to_owned()), "{path}: {line}");
+                    assert!(
+                        [&postgres, &nats].contains(&&(*line).to_owned()),
+                        "{path}: {line}"
+                    );
                     let mut rest = lines[index..].iter();
                     let name = rest.find(|line| line.contains("fn ")).unwrap();
                     assert_eq!(name.contains(ON_NATS), *line == nats, "{path}: {name}");
@@ -275,7 +283,11 @@ mod tests {
             assert_eq!(also_ignored(postgres, nats), words(wanted));
         }
         let found = cargo_tests(&Options::default(), &Servers::default());
-        assert!(found.get_envs().all(|(name, value)| value.is_none() || name != "SYMPOZIUM_TEST_NATS"));
+        assert!(
+            found
+                .get_envs()
+                .all(|(name, value)| value.is_none() || name != "SYMPOZIUM_TEST_NATS")
+        );
     }
 
     #[test]

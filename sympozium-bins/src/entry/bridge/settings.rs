@@ -69,7 +69,9 @@ fn bridge(options: &mut Options) -> anyhow::Result<BridgeConfig> {
         let given = options.take(name);
         given.map_or_else(|| PathBuf::from(default), |given| given.path())
     };
-    let grace = options.take(GRACE_SECONDS).map(|given| given.parse(GRACE_SECONDS));
+    let grace = options
+        .take(GRACE_SECONDS)
+        .map(|given| given.parse(GRACE_SECONDS));
     let bytes = options.take(TERMINATION_MESSAGE_BYTES);
     let bytes = bytes.map(|given| given.parse(contract::TERMINATION_MESSAGE_BYTES));
     Ok(BridgeConfig {
@@ -89,11 +91,16 @@ fn bus(options: &mut Options) -> anyhow::Result<NatsSettings> {
     let inbox: uuid::Uuid = needed(options, contract::POD_UID)?;
     let servers: url::Url = needed(options, contract::EVENT_BUS_URL)?;
     if !matches!(servers.scheme(), "nats" | "tls") || !servers.has_host() {
-        anyhow::bail!("{} can't be {servers}: it is tls://HOST:PORT", contract::EVENT_BUS_URL);
+        anyhow::bail!(
+            "{} can't be {servers}: it is tls://HOST:PORT",
+            contract::EVENT_BUS_URL
+        );
     }
     let run_name = options.take(contract::RUN_NAME);
     let run_name = run_name.map(|given| given.parse::<RunName>(contract::RUN_NAME));
-    let name = run_name.transpose()?.map_or_else(String::new, |name| format!(" of {name}"));
+    let name = run_name
+        .transpose()?
+        .map_or_else(String::new, |name| format!(" of {name}"));
     Ok(NatsSettings {
         servers: servers.to_string(),
         name: format!("sympozium-ipc-bridge{name}"),
@@ -114,7 +121,9 @@ where
     T::Err: std::fmt::Display,
 {
     let variable = OPTIONS.iter().find(|(option, _)| *option == name);
-    options.needed(name, variable.map(|(_, variable)| *variable))?.parse(name)
+    options
+        .needed(name, variable.map(|(_, variable)| *variable))?
+        .parse(name)
 }
 
 #[cfg(test)]
@@ -133,7 +142,10 @@ mod tests {
         ];
         let mut line = Vec::new();
         for (name, value) in given {
-            let value = replaced.iter().find(|(other, _)| *other == name).map_or(value, |(_, value)| value);
+            let value = replaced
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map_or(value, |(_, value)| value);
             if !value.is_empty() {
                 line.extend([name.to_owned(), value.to_owned()]);
             }
@@ -152,18 +164,34 @@ mod tests {
     #[test]
     fn what_a_pod_gives_is_taken_and_the_rest_has_defaults() {
         let mut given = line(&[]);
-        for word in ["--executor", "k8s-ops", "--executor", "sandbox", "--token-file", "/t", "--ca-file", "/ca"] {
+        for word in [
+            "--executor",
+            "k8s-ops",
+            "--executor",
+            "sandbox",
+            "--token-file",
+            "/t",
+            "--ca-file",
+            "/ca",
+        ] {
             given.push(word.to_owned());
         }
-        let Settings { bridge, bus } = read(&given, &[(contract::TERMINATION_MESSAGE_BYTES, "3072")]).unwrap();
+        let Settings { bridge, bus } =
+            read(&given, &[(contract::TERMINATION_MESSAGE_BYTES, "3072")]).unwrap();
         assert_eq!(bridge.ipc, PathBuf::from("/ipc"));
         assert_eq!(bridge.run.to_string(), UID);
         assert_eq!(bridge.instance.to_string(), "team/sre");
         assert_eq!(bridge.executors.len(), 2);
         assert_eq!(bridge.grace, Duration::from_secs(630));
         let message = bridge.termination_message.unwrap();
-        assert_eq!((message.path, message.most_bytes), ("/dev/termination-log".into(), 3072));
-        assert_eq!((bus.inbox.as_str(), bus.servers.as_str()), (UID, "tls://nats:4222"));
+        assert_eq!(
+            (message.path, message.most_bytes),
+            ("/dev/termination-log".into(), 3072)
+        );
+        assert_eq!(
+            (bus.inbox.as_str(), bus.servers.as_str()),
+            (UID, "tls://nats:4222")
+        );
         assert!(matches!(bus.credential, Credential::TokenFile(path) if path == PathBuf::from("/t")));
         assert_eq!(bus.ca_file, Some("/ca".into()));
     }
@@ -185,7 +213,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         for (option, value, said) in [
-            ("--instance", "", "--instance (or INSTANCE_NAME in the environment) is missing"),
+            (
+                "--instance",
+                "",
+                "--instance (or INSTANCE_NAME in the environment) is missing",
+            ),
             ("--namespace", "A", "--namespace can't be"),
             ("--agent-run-id", "my-run", "--agent-run-id can't be \"my-run\""),
             ("--pod-uid", "x", "--pod-uid can't be"),

@@ -216,7 +216,8 @@ impl<T: DeserializeOwned> Inbox<T> {
     /// Sets a file aside that was read and makes no sense; the error says so.
     #[cfg(feature = "bridge")]
     pub(crate) fn reject(&mut self, item: &Item<T>, reason: &str) -> MailboxError {
-        self.set_aside.put(self.watch.folder(), item.name.as_ref(), reason)
+        self.set_aside
+            .put(self.watch.folder(), item.name.as_ref(), reason)
     }
 
     /// When the file was last changed, as far as it is still there.
@@ -281,7 +282,10 @@ impl<T: DeserializeOwned> Inbox<T> {
         found.sort_by(|a, b| natural(a).cmp(&natural(b)));
         let now = Instant::now();
         // One that was changed meanwhile is among those already.
-        let late = self.half.iter().filter(|(name, until)| **until <= now && !found.contains(name));
+        let late = self
+            .half
+            .iter()
+            .filter(|(name, until)| **until <= now && !found.contains(name));
         let late: Vec<OsString> = late.map(|(name, _)| name.clone()).collect();
         self.ready.extend(found);
         self.ready.extend(late);
