@@ -11,7 +11,7 @@ use sympozium_core::bus::nats::{Credential, NatsBus, NatsSettings, Readers, Stre
 use sympozium_core::bus::{Envelope, EventBus, Source, Subject, Topic, run_reader};
 use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunUid};
 use sympozium_core::ipc::mailbox::OpenFolder;
-use sympozium_core::testing::servers::NatsServer;
+use sympozium_core::testing::NatsServer;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 

@@ -12,7 +12,7 @@ use sympozium_core::bus::nats::{Credential, NatsBus, NatsSettings, Readers, Stre
 use sympozium_core::bus::{EventBus, Subscription, Topic, run_reader};
 use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunUid};
 use sympozium_core::ipc::mailbox::write_json;
-use sympozium_core::testing::servers::NatsServer;
+use sympozium_core::testing::NatsServer;
 
 const DEADLINE: Duration = Duration::from_mins(2);
 /// How many messages and how many chunks are written.
