@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(2);
 /// that what failed together is not tried together.
 pub(super) fn pause(tries: u32, spread: u8) -> Duration {
     let longest = FIRST.saturating_mul(1 << tries.min(16)).min(LONGEST);
-    longest - longest.mul_f64(f64::from(spread) / 512.0)
+    longest.saturating_sub(longest.mul_f64(f64::from(spread) / 512.0))
 }
 
 #[cfg(test)]

@@ -229,7 +229,9 @@ fn cut(text: &mut String) {
     }
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     let left = whole - text.len();
-    text.push_str(&format!("\n[{left} more bytes are in the run's record]"));
+    text.push_str("\n[");
+    text.push_str(&left.to_string());
+    text.push_str(" more bytes are in the run's record]");
 }
 
 fn id(kind: &Kind, run: RunUid, file: &File<'_>) -> String {

@@ -53,9 +53,7 @@ fn check(kind: &Kind, name: &str, value: &Value, expected: &str) {
 }
 
 #[test]
-fn each_file_becomes_its_event_and_nothing_else_does() {
-    let (request, result) = (Kind::ExecRequest(pack("x")), Kind::ExecResult(pack("x")));
-    let right = question(&approval_hash(&json!({"a": 1})));
+fn what_an_agent_tells_becomes_its_event_and_nothing_else_does() {
     for (kind, name, value, expected) in [
         (
             &Kind::Result,
@@ -106,6 +104,16 @@ fn each_file_becomes_its_event_and_nothing_else_does() {
             json!({"type": "text", "index": 0}),
             "left",
         ),
+    ] {
+        check(kind, name, &value, expected);
+    }
+}
+
+#[test]
+fn each_request_becomes_its_event_and_nothing_else_does() {
+    let (request, result) = (Kind::ExecRequest(pack("x")), Kind::ExecResult(pack("x")));
+    let right = question(&approval_hash(&json!({"a": 1})));
+    for (kind, name, value, expected) in [
         (
             &Kind::Message,
             "send-1.json",
@@ -290,7 +298,7 @@ fn a_long_answer_is_shortened_for_its_event_and_says_so() {
     let text = result.data["response"].as_str().unwrap();
     assert!(text.len() < MAX_TEXT + 100, "{}", text.len());
     assert!(
-        text.ends_with(&format!("[{} more bytes are in the run's record]", MAX_TEXT)),
+        text.ends_with(&format!("[{MAX_TEXT} more bytes are in the run's record]")),
         "{}",
         &text[text.len() - 60..]
     );

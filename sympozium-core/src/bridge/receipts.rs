@@ -131,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut receipts = Receipts::new(OpenFolder::open(folder.path()).unwrap());
         let full = MailboxError::io("write", "x")(std::io::ErrorKind::StorageFull.into());
-        for n in 0..MOST_OWED + 1 {
+        for n in 0..=MOST_OWED {
             receipts.owe(receipt(&n.to_string(), ReceiptStatus::Refused), &full);
         }
         assert!(receipts.is_in_debt());

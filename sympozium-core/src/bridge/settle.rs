@@ -68,7 +68,7 @@ fn refused(
     );
     match refusal {
         Refusal::Keep => {}
-        Refusal::SetAside => set_aside(letterbox, item, &format!("the bus refuses it: {said}")),
+        Refusal::SetAside => set_aside(letterbox, &item, &format!("the bus refuses it: {said}")),
         Refusal::Receipt(id) => {
             let detail = format!("This run may not do that, or not so: {said}.");
             refuse(deliveries, item, id, detail);
@@ -106,7 +106,7 @@ pub(super) fn reject(
     reason: &str,
 ) {
     let id = letterbox.kind.receipt(&item.name);
-    set_aside(letterbox, item, reason);
+    set_aside(letterbox, &item, reason);
     if let Some(id) = id {
         malformed(deliveries, id, reason);
     }
@@ -136,8 +136,8 @@ fn tell(deliveries: &mut Deliveries, item: Item<Value>, receipt: Receipt) {
     }
 }
 
-fn set_aside(letterbox: &mut Letterbox, item: Item<Value>, reason: &str) {
-    let said: MailboxError = letterbox.inbox.reject(&item, reason);
+fn set_aside(letterbox: &mut Letterbox, item: &Item<Value>, reason: &str) {
+    let said: MailboxError = letterbox.inbox.reject(item, reason);
     tracing::warn!("{}: {said}", letterbox.kind.folder().path());
 }
 
