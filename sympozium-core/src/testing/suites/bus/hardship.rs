@@ -171,20 +171,6 @@ impl Suite<'_> {
         let ours = |letter: &DeadLetter| letter.reader == subscription.reader;
         let mut found = Vec::new();
         let kept = async {
-<<<<<<< HEAD
-            loop {
-                let letters: Vec<DeadLetter> = self
-                    .fixture
-                    .dead_letters()
-                    .await
-                    .into_iter()
-                    .filter(ours)
-                    .collect();
-                if letters.len() >= wanted.len() {
-                    break letters;
-                }
-                sleep(LOOK).await;
-=======
             while found.len() < wanted.len() {
                 // A bus may notice that it was the last time when the reader asks for more.
                 let more = timeout(LOOK, deliveries.next()).await;
@@ -194,7 +180,6 @@ impl Suite<'_> {
                 );
                 found = self.fixture.dead_letters().await;
                 found.retain(ours);
->>>>>>> bus
             }
         };
         // When it is late, the comparison shows what there is.
