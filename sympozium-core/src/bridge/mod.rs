@@ -20,6 +20,7 @@
 //! [`Bridge`].
 
 mod backoff;
+mod config;
 mod decide;
 mod deliver;
 mod folders;
@@ -37,5 +38,6 @@ mod window;
 #[cfg(test)]
 mod decide_tests;
 
+pub use config::{BridgeConfig, BridgeError};
 pub use last_words::TerminationMessage;
-pub use serve::{Bridge, BridgeConfig, BridgeError};
+pub use serve::Bridge;

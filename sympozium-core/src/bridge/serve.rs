@@ -1,20 +1,20 @@
 //! The bridge's loop.
 
+use super::config::{BridgeConfig, BridgeError};
 use super::decide::{Decision, File, Owner, decide, envelope};
 use super::deliver::Deliveries;
 use super::folders::Folders;
 use super::inbound::inbound;
 use super::incoming::incoming;
 use super::kind::Kind;
-use super::last_words::{TerminationMessage, unsent};
+use super::last_words::unsent;
 use super::outbox::{Found, Letterbox, Outbox};
 use super::receipts::Receipts;
 use super::send::Sender;
 use super::settle::{Sending, Sent, answer, malformed, reject, settle};
 use super::window::Window;
 use crate::bus::{Delivery, EventBus};
-use crate::error::{Classify, Retry, chain};
-use crate::ids::{InstanceRef, PackName, RunUid};
+use crate::error::chain;
 use crate::ipc::mailbox::{Item, MailboxError};
 use crate::ipc::{Layout, LostEvents};
 use futures::StreamExt;
@@ -22,7 +22,6 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -36,46 +35,6 @@ const NOTE: Duration = Duration::from_millis(500);
 const MOST_ACKS: usize = 64;
 /// How soon something comes again from the bus that there was no room for.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// What a bridge is told.
-#[derive(Debug, Clone)]
-pub struct BridgeConfig {
-    /// The root of the mailbox, `/ipc`.
-    pub ipc: PathBuf,
-    /// The run, by which everything is keyed.
-    pub run: RunUid,
-    /// The run's instance.
-    pub instance: InstanceRef,
-    /// Its executors: packs and `sandbox`.
-    pub executors: Vec<PackName>,
-    /// How long it may take to send what is left when it is told to end.
-    pub grace: Duration,
-    /// Where it says what could not be sent.
-    pub termination_message: Option<TerminationMessage>,
-}
-
-/// Why a bridge ended before it was told to.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BridgeError {
-    /// The mailbox can't be used.
-    #[error("use the mailbox")]
-    Mailbox(#[from] MailboxError),
-}
-
-impl Classify for BridgeError {
-    fn retry(&self) -> Retry {
-        match self {
-            Self::Mailbox(error) => error.retry(),
-        }
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Mailbox(error) => error.kind(),
-        }
-    }
-}
 
 /// Carries files to the bus and back, see the [module](super).
 ///
