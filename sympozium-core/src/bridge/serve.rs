@@ -213,7 +213,7 @@ impl Work {
         };
         match decide(&letterbox.kind, &bridge.owner, &file) {
             Decision::Leave => {}
-            Decision::Reject(reason) => reject(letterbox, &mut bridge.deliveries, item, &reason),
+            Decision::Reject(reason) => reject(letterbox, &mut bridge.deliveries, &item, &reason),
             Decision::Answer(given) => answer(&bridge.deliveries, item, &given),
             Decision::Publish(event, refusal) => {
                 let sending = Sending {

@@ -102,11 +102,11 @@ pub(super) fn answer(deliveries: &Deliveries, item: Item<Value>, answer: &Answer
 pub(super) fn reject(
     letterbox: &mut Letterbox,
     deliveries: &mut Deliveries,
-    item: Item<Value>,
+    item: &Item<Value>,
     reason: &str,
 ) {
     let id = letterbox.kind.receipt(&item.name);
-    set_aside(letterbox, &item, reason);
+    set_aside(letterbox, item, reason);
     if let Some(id) = id {
         malformed(deliveries, id, reason);
     }
