@@ -83,8 +83,11 @@ struct Told {
     count: usize,
 }
 
+/// A bridge, how many events it may live to see, and whether it dies before the last one is answered.
+type Doomed = (Child, usize, bool);
+
 /// Serves bridges, one after the other. A bridge is killed when that many events have come: before the answer, or after it.
-fn serve(listener: &UnixListener, told: &Arc<Mutex<Told>>, child: &Arc<Mutex<Option<(Child, usize, bool)>>>) {
+fn serve(listener: &UnixListener, told: &Mutex<Told>, child: &Mutex<Option<Doomed>>) {
     for socket in listener.incoming() {
         let socket: UnixStream = socket.unwrap();
         let mut answers = socket.try_clone().unwrap();
@@ -95,7 +98,7 @@ fn serve(listener: &UnixListener, told: &Arc<Mutex<Told>>, child: &Arc<Mutex<Opt
             };
             let count = {
                 let mut told = told.lock().unwrap();
-                let id = event["id"].as_str().unwrap().to_owned();
+                let id = event.get("id").and_then(Value::as_str).unwrap().to_owned();
                 told.count += 1;
                 told.events.entry(id).or_insert((0, event)).0 += 1;
                 told.count
@@ -162,16 +165,16 @@ fn write_files(folder: &Path) {
 
 async fn kill_again_and_again(mut seed: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let (told, child) = (Arc::new(Mutex::new(Told::default())), Arc::new(Mutex::new(None)));
+    let (told, doomed) = (Arc::new(Mutex::new(Told::default())), Arc::new(Mutex::new(None)));
     let listener = UnixListener::bind(folder.path().join("bus.sock")).unwrap();
-    let (seen, killed) = (Arc::clone(&told), Arc::clone(&child));
-    std::thread::spawn(move || serve(&listener, &seen, &killed));
+    let (record, fate) = (Arc::clone(&told), Arc::clone(&doomed));
+    std::thread::spawn(move || serve(&listener, &record, &fate));
     drop(Bridge::open(config(folder.path().join("ipc"), RUN)).unwrap());
     write_files(folder.path());
     for _ in 0..6 {
         let at = told.lock().unwrap().count + 1 + next(&mut seed) % 40;
-        *child.lock().unwrap() = Some((start(folder.path()), at, next(&mut seed) % 2 == 0));
-        until("it is killed", || child.lock().unwrap().is_none()).await;
+        *doomed.lock().unwrap() = Some((start(folder.path()), at, next(&mut seed).is_multiple_of(2)));
+        until("it is killed", || doomed.lock().unwrap().is_none()).await;
     }
     let mut last = start(folder.path());
     let left = |name: &str| {

@@ -1,6 +1,6 @@
 //! The bridge's settings, from its command line and environment. Pure.
 
-use crate::entry::options::Options;
+use crate::entry::options::{Given, Options};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn bridge(options: &mut Options) -> anyhow::Result<BridgeConfig> {
     let executors = executors.map(|pack| pack.parse::<PackName>(contract::EXECUTOR));
     let path = |options: &mut Options, name, default: &str| {
         let given = options.take(name);
-        given.map_or_else(|| PathBuf::from(default), |given| given.path())
+        given.map_or_else(|| PathBuf::from(default), Given::path)
     };
     let grace = options
         .take(GRACE_SECONDS)
@@ -109,7 +109,7 @@ fn bus(options: &mut Options) -> anyhow::Result<NatsSettings> {
             Some(file) => Credential::TokenFile(file.path()),
             None => Credential::Nothing,
         },
-        ca_file: options.take(contract::CA_FILE).map(|given| given.path()),
+        ca_file: options.take(contract::CA_FILE).map(Given::path),
         readers: Readers::Prepared,
         deadline: EXCHANGE,
     })
