@@ -4,13 +4,18 @@
 //! | --- | --- |
 //! | What does the `sympozium` command do? | `cli` (feature `cli`) |
 //! | What does the gateway of an installation do? | `gateway` (feature `gateway`) |
-//! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`) |
+//! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`, `bridge`) |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
 
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(any(feature = "runner", feature = "toolbox", feature = "sandbox"))]
+#[cfg(any(
+    feature = "runner",
+    feature = "toolbox",
+    feature = "sandbox",
+    feature = "bridge"
+))]
 pub mod entry;
 #[cfg(feature = "gateway")]
 pub mod gateway;

@@ -129,6 +129,11 @@ fn server<T>(
     }
 }
 
+/// The path of a `nats-server`, built when it is not there.
+pub(crate) fn nats_server() -> anyhow::Result<std::path::PathBuf> {
+    nats::program()
+}
+
 /// Programs that tests start are built first, with the features that the tests have: `cargo test` builds no examples when
 /// it is told which targets to test.
 pub(crate) fn build() -> Command {
