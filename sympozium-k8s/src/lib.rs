@@ -5,8 +5,9 @@
 //! | What do the five kinds look like? | [`crd`] |
 //! | How do YAML files become objects? | `documents` (feature `yaml`) |
 //! | How do objects become policies and run plans? | [`convert`] |
+//! | What comes next for runs, instances, packs, policies and schedules? | `operator` (feature `operator`) |
 //!
-//! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
+//! Nothing but the operator's outer half talks to a cluster or reads a clock. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.
 
 pub mod convert;
@@ -16,3 +17,5 @@ pub mod documents;
 #[cfg(feature = "yaml")]
 #[doc(hidden)]
 pub mod fuzz_entry;
+#[cfg(feature = "operator")]
+pub mod operator;
