@@ -1,10 +1,11 @@
-//! Sympozium's custom resources, and the pure way from them to a run.
+//! Sympozium's custom resources, and the pure way from them to a run and its objects.
 //!
 //! | Question | Module |
 //! | --- | --- |
 //! | What do the five kinds look like? | [`crd`] |
 //! | How do YAML files become objects? | `documents` (feature `yaml`) |
 //! | How do objects become policies and run plans? | [`convert`] |
+//! | Which objects does the cluster need for a run, and for an instance? | [`objects`] |
 //! | What comes next for runs, instances, packs, policies and schedules? | `operator` (feature `operator`) |
 //!
 //! Nothing but the operator's outer half talks to a cluster or reads a clock. The crate chooses no Kubernetes version: the program
@@ -17,5 +18,6 @@ pub mod documents;
 #[cfg(feature = "yaml")]
 #[doc(hidden)]
 pub mod fuzz_entry;
+pub mod objects;
 #[cfg(feature = "operator")]
 pub mod operator;

@@ -84,6 +84,7 @@ impl Place {
             sole: true,
             state_dir: Some(self.path("toolbox-state")),
             commands: None,
+            proxy: None,
         })
     }
 

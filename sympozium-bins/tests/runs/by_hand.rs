@@ -100,6 +100,7 @@ impl ByHand {
             sole: true,
             state_dir: Some(self.path("toolbox-state")),
             commands: None,
+            proxy: None,
         };
         std::fs::write(self.path("runner.json"), serde_json::to_vec(&runner).unwrap()).unwrap();
         std::fs::write(self.path("toolbox.json"), serde_json::to_vec(&toolbox).unwrap()).unwrap();

@@ -27,6 +27,7 @@ mod rules;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tests;
 
+pub use crate::run::FileRules;
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{give_up_programs, no_new_privileges, restrict_files, restrict_syscalls};
 pub use error::ConfineError;
@@ -34,4 +35,4 @@ pub use error::ConfineError;
 pub use files::restrict_files;
 #[cfg(target_os = "linux")]
 pub use privileges::{give_up_programs, no_new_privileges, restrict_syscalls};
-pub use rules::{FileRules, SyscallProfile, SyscallRules};
+pub use rules::{SyscallProfile, SyscallRules};

@@ -1,7 +1,6 @@
 //! The rules, as data.
 
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
 
 /// What kind of program is held by a system call filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,14 +21,4 @@ pub struct SyscallRules {
     /// Whether memory may be taken that no limit of a single process counts: `memfd_create`, shared anonymous mappings,
     /// System V segments. False where no cgroup bounds the whole.
     pub uncounted_memory: bool,
-}
-
-/// What of the file system a process can still reach. Everything that is not named is out of reach.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FileRules {
-    /// Files, and folders with all that is below them, that can be read, listed and executed.
-    pub read: Vec<PathBuf>,
-    /// Those that can also be changed.
-    pub write: Vec<PathBuf>,
 }

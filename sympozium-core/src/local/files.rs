@@ -203,6 +203,8 @@ impl Files<'_> {
             sole: true,
             state_dir: Some(seen.state),
             commands: self.commands(sidecar),
+            // Nothing on this machine leads out of a run.
+            proxy: None,
         }
     }
 

@@ -3,8 +3,10 @@
 mod executor;
 mod phase;
 mod plan;
+pub mod pod_contract;
 mod result;
 mod runner_config;
+mod toolbox_config;
 
 pub use executor::{ExecError, Observed, RunExecutor, RunPhase};
 pub use phase::{Effect, Ending, RunState, STOP_GRACE, Transition, next};
@@ -14,3 +16,4 @@ pub use plan::{
 };
 pub use result::{AgentResult, LimitHit, ResultMetrics, ResultStatus};
 pub use runner_config::{FolderMount, GatewayEndpoint, RunnerConfig};
+pub use toolbox_config::{FileRules, ToolboxConfig};

@@ -21,10 +21,11 @@ mod spawner;
 #[cfg_attr(not(target_os = "linux"), path = "no_strays.rs")]
 mod strays;
 
+pub use crate::run::ToolboxConfig;
 pub use argv::{ArgvError, argv};
 pub use client::{ExecClient, ExecError};
 pub use command::MAX_OUTPUT;
 pub use process::{keep_memory_private, prepare_process};
-pub use serve::{Toolbox, ToolboxConfig, ToolboxError};
+pub use serve::{Toolbox, ToolboxError};
 pub use spawner::SpawnerError;
 pub use strays::end_strays;

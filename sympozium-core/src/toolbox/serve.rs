@@ -4,15 +4,11 @@ use super::command::{Job, execute};
 use super::gate;
 use super::results::Results;
 use super::spawner::{Spawner, SpawnerError};
-use crate::confine::FileRules;
 use crate::error::{Classify, Retry, chain};
 use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, OpenFolder, read_whole};
 use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
-use crate::policy::ToolGate;
-use crate::skill::TypedTool;
-use serde::{Deserialize, Serialize};
+use crate::run::ToolboxConfig;
 use std::{
-    collections::BTreeMap,
     fmt::Display,
     io,
     path::{Path, PathBuf},
@@ -26,38 +22,6 @@ const MAX_TIMEOUT: u32 = 120;
 const MAX_APPROVAL: u64 = 1 << 20;
 /// How long a command may take when the request does not say, in seconds.
 const DEFAULT_TIMEOUT: u32 = 30;
-
-/// Everything that an executor needs to know. Travels in its arguments, so that nobody can change it later.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ToolboxConfig {
-    /// Where requests come and results go.
-    pub tools_dir: PathBuf,
-    /// Where people's answers are.
-    pub approvals_dir: PathBuf,
-    /// Where commands run unless they say otherwise; below it is where they may say.
-    pub workspace: PathBuf,
-    /// The path by which models know the workspace.
-    pub workspace_mount: PathBuf,
-    /// The shell.
-    pub shell: PathBuf,
-    /// The whole environment of commands.
-    pub env: BTreeMap<String, String>,
-    /// The rules.
-    pub gate: ToolGate,
-    /// The pack's typed tools.
-    pub typed_tools: Vec<TypedTool>,
-    /// This process has no other children than its commands.
-    pub sole: bool,
-    /// Where results are kept, so that a request which comes again after a restart is not executed again. Nobody else may
-    /// write there. `None` = results are forgotten at the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_dir: Option<PathBuf>,
-    /// What of the file system commands can reach, where that is less than the executor can; they can't send it signals
-    /// either. `None` = commands can do what the executor can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commands: Option<FileRules>,
-}
 
 /// Why an executor ended early.
 #[derive(Debug, thiserror::Error)]

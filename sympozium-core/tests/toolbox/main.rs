@@ -66,6 +66,7 @@ impl Bench {
             sole: false,
             state_dir: Some(at("state")),
             commands: None,
+            proxy: None,
         };
         Self { folder, config }
     }
