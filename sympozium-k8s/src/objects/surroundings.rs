@@ -87,7 +87,7 @@ pub struct InstanceFacts {
 
 impl InstanceFacts {
     /// How long a pod may take to end unless a policy says less: longer than a bus may be out of reach.
-    pub const TERMINATION_GRACE: Duration = Duration::from_secs(660);
+    pub const TERMINATION_GRACE: Duration = Duration::from_mins(11);
 
     /// What an instance and one of its runs say themselves. No waiting for approvals, and the default grace.
     pub fn of(instance: &SympoziumInstance, run: &AgentRun) -> Result<Self, InvalidId> {

@@ -1,213 +1,127 @@
 //! What packs may do at the API server, and what is refused.
 
 use crate::scene::{Scene, host_port, k8s_ops, namespace, rule, scene, skill_with};
+use DropReason::{
+    ConfigMaps, EntersPods, GivesRights, Identities, Installation, MakesPods, NetworkPolicies, OwnKinds,
+    Roles, Secrets, UnknownKind, Wildcard,
+};
 use sympozium_core::skill::RbacRule;
 use sympozium_k8s::objects::names;
 use sympozium_k8s::objects::rbac::{DropReason, Place, refusal};
 
+const RBAC: &str = "rbac.authorization.k8s.io";
+const NETWORKING: &str = "networking.k8s.io";
+
+/// Group, resource and verb of what holds everywhere.
+const FINE: [(&str, &str, &str); 4] = [
+    ("", "pods", "get"),
+    ("", "pods/log", "get"),
+    ("", "configmaps", "list"),
+    ("example.org", "widgets", "watch"),
+];
+
+/// What holds nowhere.
+const NOWHERE: [(DropReason, &str, &str, &str); 9] = [
+    (Wildcard, "*", "pods", "get"),
+    (Wildcard, "", "*", "get"),
+    (Wildcard, "", "pods", "*"),
+    (Wildcard, "", "*/scale", "get"),
+    (GivesRights, RBAC, "clusterroles", "escalate"),
+    (GivesRights, RBAC, "roles", "bind"),
+    (GivesRights, "", "users", "impersonate"),
+    (Secrets, "", "secrets", "get"),
+    (Secrets, "", "secrets", "create"),
+];
+
+/// What holds only where neither the run nor the installation is.
+const NOT_NEAR: [(DropReason, &str, &str, &str); 21] = [
+    (EntersPods, "", "pods/exec", "create"),
+    (EntersPods, "", "pods/exec", "get"),
+    (EntersPods, "", "pods/attach", "get"),
+    (EntersPods, "", "pods/portforward", "get"),
+    (EntersPods, "", "pods/ephemeralcontainers", "patch"),
+    (EntersPods, "", "services/proxy", "get"),
+    (EntersPods, "", "nodes/proxy", "get"),
+    (MakesPods, "", "pods", "create"),
+    (MakesPods, "", "pods", "frobnicate"),
+    (MakesPods, "", "pods/eviction", "create"),
+    (MakesPods, "apps", "deployments", "patch"),
+    (MakesPods, "apps", "statefulsets/scale", "update"),
+    (MakesPods, "batch", "cronjobs", "create"),
+    (Identities, "", "serviceaccounts", "get"),
+    (Identities, "", "serviceaccounts/token", "create"),
+    (Roles, RBAC, "roles", "get"),
+    (Roles, RBAC, "rolebindings", "create"),
+    (NetworkPolicies, NETWORKING, "networkpolicies", "get"),
+    (NetworkPolicies, "cilium.io", "ciliumnetworkpolicies", "create"),
+    (OwnKinds, "sympozium.ai", "agentruns", "get"),
+    (ConfigMaps, "", "configmaps", "patch"),
+];
+
+/// What depends on more: the answers in the run's namespace, in the installation's, and in the whole cluster.
+const DEPENDS: [(&str, &str, &str, [Option<DropReason>; 3]); 6] = [
+    (
+        "",
+        "services",
+        "create",
+        [None, Some(Installation), Some(Installation)],
+    ),
+    (
+        NETWORKING,
+        "ingresses",
+        "delete",
+        [None, Some(Installation), Some(Installation)],
+    ),
+    (
+        RBAC,
+        "clusterrolebindings",
+        "create",
+        [Some(UnknownKind), Some(Installation), Some(UnknownKind)],
+    ),
+    (
+        "argoproj.io",
+        "workflows",
+        "create",
+        [Some(UnknownKind), Some(Installation), Some(UnknownKind)],
+    ),
+    (
+        "",
+        "namespaces",
+        "patch",
+        [Some(UnknownKind), Some(Installation), Some(UnknownKind)],
+    ),
+    (
+        "",
+        "nodes",
+        "patch",
+        [Some(UnknownKind), Some(Installation), None],
+    ),
+];
+
+fn check(group: &str, resource: &str, verb: &str, expected: [Option<DropReason>; 4]) {
+    let places = [Place::Elsewhere, Place::Own, Place::Installation, Place::Cluster];
+    let found = places.map(|place| refusal(place, group, resource, verb));
+    assert_eq!(found, expected, "{verb} {resource} of {group:?}");
+}
+
 #[test]
 fn what_holds_depends_on_the_place() {
-    use DropReason::{
-        ConfigMaps, EntersPods, GivesRights, Identities, Installation, MakesPods, NetworkPolicies, OwnKinds,
-        Roles, Secrets, UnknownKind, Wildcard,
-    };
-    const RBAC: &str = "rbac.authorization.k8s.io";
-    // group, resource, verb: elsewhere, in the run's namespace, in the installation's, in the whole cluster
-    let rows: [(&str, &str, &str, [Option<DropReason>; 4]); 40] = [
-        ("", "pods", "get", [None; 4]),
-        ("", "pods/log", "get", [None; 4]),
-        ("", "configmaps", "list", [None; 4]),
-        ("example.org", "widgets", "watch", [None; 4]),
-        ("*", "pods", "get", [Some(Wildcard); 4]),
-        ("", "*", "get", [Some(Wildcard); 4]),
-        ("", "pods", "*", [Some(Wildcard); 4]),
-        ("", "*/scale", "get", [Some(Wildcard); 4]),
-        (RBAC, "clusterroles", "escalate", [Some(GivesRights); 4]),
-        (RBAC, "roles", "bind", [Some(GivesRights); 4]),
-        ("", "users", "impersonate", [Some(GivesRights); 4]),
-        ("", "secrets", "get", [Some(Secrets); 4]),
-        ("", "secrets", "create", [Some(Secrets); 4]),
-        (
-            "",
-            "pods/exec",
-            "create",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "pods/exec",
-            "get",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "pods/attach",
-            "get",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "pods/portforward",
-            "get",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "pods/ephemeralcontainers",
-            "patch",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "services/proxy",
-            "get",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "nodes/proxy",
-            "get",
-            [None, Some(EntersPods), Some(EntersPods), Some(EntersPods)],
-        ),
-        (
-            "",
-            "pods",
-            "create",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-        (
-            "",
-            "pods/eviction",
-            "create",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-        (
-            "apps",
-            "deployments",
-            "patch",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-        (
-            "apps",
-            "statefulsets/scale",
-            "update",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-        (
-            "batch",
-            "cronjobs",
-            "create",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-        (
-            "",
-            "serviceaccounts",
-            "get",
-            [None, Some(Identities), Some(Identities), Some(Identities)],
-        ),
-        (
-            "",
-            "serviceaccounts/token",
-            "create",
-            [None, Some(Identities), Some(Identities), Some(Identities)],
-        ),
-        (
-            RBAC,
-            "roles",
-            "get",
-            [None, Some(Roles), Some(Roles), Some(Roles)],
-        ),
-        (
-            RBAC,
-            "rolebindings",
-            "create",
-            [None, Some(Roles), Some(Roles), Some(Roles)],
-        ),
-        (
-            RBAC,
-            "clusterrolebindings",
-            "create",
-            [None, Some(UnknownKind), Some(Installation), Some(UnknownKind)],
-        ),
-        (
-            "networking.k8s.io",
-            "networkpolicies",
-            "get",
-            [
-                None,
-                Some(NetworkPolicies),
-                Some(NetworkPolicies),
-                Some(NetworkPolicies),
-            ],
-        ),
-        (
-            "cilium.io",
-            "ciliumnetworkpolicies",
-            "create",
-            [
-                None,
-                Some(NetworkPolicies),
-                Some(NetworkPolicies),
-                Some(NetworkPolicies),
-            ],
-        ),
-        (
-            "sympozium.ai",
-            "agentruns",
-            "get",
-            [None, Some(OwnKinds), Some(OwnKinds), Some(OwnKinds)],
-        ),
-        (
-            "",
-            "configmaps",
-            "patch",
-            [None, Some(ConfigMaps), Some(ConfigMaps), Some(ConfigMaps)],
-        ),
-        (
-            "",
-            "services",
-            "create",
-            [None, None, Some(Installation), Some(Installation)],
-        ),
-        (
-            "networking.k8s.io",
-            "ingresses",
-            "delete",
-            [None, None, Some(Installation), Some(Installation)],
-        ),
-        (
-            "argoproj.io",
-            "workflows",
-            "create",
-            [None, Some(UnknownKind), Some(Installation), Some(UnknownKind)],
-        ),
-        (
-            "",
-            "nodes",
-            "patch",
-            [None, Some(UnknownKind), Some(Installation), None],
-        ),
-        (
-            "",
-            "namespaces",
-            "patch",
-            [None, Some(UnknownKind), Some(Installation), Some(UnknownKind)],
-        ),
-        (
-            "",
-            "pods",
-            "frobnicate",
-            [None, Some(MakesPods), Some(MakesPods), Some(MakesPods)],
-        ),
-    ];
-    let places = [Place::Elsewhere, Place::Own, Place::Installation, Place::Cluster];
-    for (group, resource, verb, expected) in rows {
-        let found = places.map(|place| refusal(place, group, resource, verb));
-        assert_eq!(found, expected, "{verb} {resource} of {group:?}");
+    for (group, resource, verb) in FINE {
+        check(group, resource, verb, [None; 4]);
+    }
+    for (reason, group, resource, verb) in NOWHERE {
+        check(group, resource, verb, [Some(reason); 4]);
+    }
+    for (reason, group, resource, verb) in NOT_NEAR {
+        let near = Some(reason);
+        check(group, resource, verb, [None, near, near, near]);
+    }
+    for (group, resource, verb, [own, installation, cluster]) in DEPENDS {
+        check(group, resource, verb, [None, own, installation, cluster]);
     }
 }
 
-/// Each reason is given by some row above, and says a phrase of its own.
+/// Two reasons with one phrase would leave whoever reads the condition guessing.
 #[test]
 fn reasons_are_told_apart() {
     let mut phrases: Vec<_> = DropReason::ALL.map(DropReason::as_str).to_vec();

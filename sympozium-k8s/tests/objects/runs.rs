@@ -129,7 +129,7 @@ fn a_job_that_is_to_be_kept_has_no_time_to_live() {
 fn the_deadline_covers_waiting_for_people_and_the_jobs_is_later_than_all() {
     let mut scene = scene();
     scene.plan.limits.timeout = Duration::from_millis(90_500);
-    scene.instance.approval_wait = Duration::from_secs(3600);
+    scene.instance.approval_wait = Duration::from_hours(1);
     scene.instance.termination_grace = Duration::from_secs(1);
     let job = scene.built().job.spec.unwrap();
     let pod = job.template.spec.unwrap();

@@ -19,6 +19,7 @@ use sympozium_k8s::objects::{
 /// The UID of the scene's run.
 pub(crate) const UID: &str = "0b7e6f0a-8f4e-4c57-9a52-5b1f0c9d1a11";
 
+#[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) plan: RunPlan,
     pub(crate) installation: Installation,

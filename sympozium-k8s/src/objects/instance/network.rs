@@ -70,12 +70,12 @@ pub fn network_policy(keeper: &Keeper, peers: &NetworkPeers) -> NetworkPolicy {
     }
 }
 
-fn tcp(port: u16) -> Option<Vec<NetworkPolicyPort>> {
-    Some(vec![NetworkPolicyPort {
+fn tcp(port: u16) -> Vec<NetworkPolicyPort> {
+    vec![NetworkPolicyPort {
         port: Some(IntOrString::Int(i32::from(port))),
         protocol: Some("TCP".to_owned()),
         end_port: None,
-    }])
+    }]
 }
 
 fn to_pods(pods: &PodPeer) -> Option<NetworkPolicyEgressRule> {
@@ -94,7 +94,7 @@ fn to_pods(pods: &PodPeer) -> Option<NetworkPolicyEgressRule> {
             pod_selector: Some(select(pods.labels.clone())),
             ip_block: None,
         }]),
-        ports: tcp(pods.port),
+        ports: Some(tcp(pods.port)),
     })
 }
 
@@ -115,6 +115,6 @@ fn to_addresses(addresses: &BTreeSet<IpAddr>, port: u16) -> Option<NetworkPolicy
     };
     Some(NetworkPolicyEgressRule {
         to: Some(addresses.iter().map(peer).collect()),
-        ports: tcp(port),
+        ports: Some(tcp(port)),
     })
 }

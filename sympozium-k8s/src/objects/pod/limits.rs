@@ -13,7 +13,7 @@ pub(in crate::objects) const MAX_JOB: usize = 1 << 20;
 
 /// How much longer than its pod a Job may take, besides the pod's time to end: only a pod that can't be scheduled at all
 /// gets there.
-pub(in crate::objects) const JOB_NET: Duration = Duration::from_secs(600);
+pub(in crate::objects) const JOB_NET: Duration = Duration::from_mins(10);
 
 /// The mailbox, in memory: files of it live for milliseconds. It counts for the containers that write to it.
 pub(super) const IPC: &str = "64Mi";

@@ -5,11 +5,11 @@ use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfil
 /// Whom all containers run as, whatever their images say. Volumes are this group's, so that all can write to them.
 const USER: i64 = 1000;
 
-fn runtime_default() -> Option<SeccompProfile> {
-    Some(SeccompProfile {
+fn runtime_default() -> SeccompProfile {
+    SeccompProfile {
         type_: "RuntimeDefault".to_owned(),
         localhost_profile: None,
-    })
+    }
 }
 
 /// The pod's.
@@ -19,7 +19,7 @@ pub(super) fn pod() -> PodSecurityContext {
         run_as_user: Some(USER),
         run_as_group: Some(USER),
         fs_group: Some(USER),
-        seccomp_profile: runtime_default(),
+        seccomp_profile: Some(runtime_default()),
         ..PodSecurityContext::default()
     }
 }
@@ -34,7 +34,7 @@ pub(super) fn container() -> SecurityContext {
             drop: Some(vec!["ALL".to_owned()]),
             add: None,
         }),
-        seccomp_profile: runtime_default(),
+        seccomp_profile: Some(runtime_default()),
         ..SecurityContext::default()
     }
 }

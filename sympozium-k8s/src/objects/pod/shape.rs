@@ -10,7 +10,7 @@ use sympozium_core::skill::Sidecar;
 use url::Url;
 
 /// What a pod has besides timeout and waiting: time to be scheduled, to pull images, and to end in good order.
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 
 /// The least time to end: the agent gives up after 5 s, each executor after 5 s, and the bridge drains.
 const LEAST_GRACE: Duration = Duration::from_secs(30);
