@@ -171,7 +171,7 @@ fn step(view: &RunView<'_>, observed: &Observed, transition: &Transition) -> Run
 
 /// The first status waits for the pod: it comes within milliseconds, and both are one write then.
 fn status_can_wait(view: &RunView<'_>, effects: &[RunEffect]) -> bool {
-    let fresh = view.status().is_none_or(|status| status.phase.is_none());
+    let fresh = view.status().is_none_or(|status| status.job_name.is_none());
     let waited = view
         .made_at
         .is_some_and(|made| view.now.duration_since(made) >= view.timing.first_status);
