@@ -159,7 +159,7 @@ impl Applier {
             .await;
         match made {
             Ok(made) => Ok(Some(made)),
-            Err(error) if error.is_conflict() => Ok(None),
+            Err(error) if error.is_already_there() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -65,6 +65,16 @@ impl Error {
         self.code() == Some(404)
     }
 
+    /// True when there is something of that name already. Not every conflict says so.
+    pub fn is_already_there(&self) -> bool {
+        match self {
+            Self::Api { source, .. } => {
+                matches!(source.as_ref(), kube::Error::Api(status) if status.is_already_exists())
+            }
+            Self::Timeout { .. } | Self::Source(_) | Self::Memory(_) | Self::Invalid { .. } => false,
+        }
+    }
+
     /// True when somebody else was faster.
     pub fn is_conflict(&self) -> bool {
         self.code() == Some(409)

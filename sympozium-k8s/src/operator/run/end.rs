@@ -1,8 +1,8 @@
 //! How a run ended, for its status and its Event: [`End`]. Pure.
 
 use super::view::RunView;
-use crate::crd::v1alpha1::{RunUsage, TokenUsage};
-use crate::operator::conditions::second;
+use crate::crd::v1alpha1::{AgentRunStatus, RunUsage, TokenUsage};
+use crate::operator::conditions::{ConditionType, find, second};
 use jiff::Timestamp;
 use sympozium_core::memory::extract;
 use sympozium_core::run::{AgentResult, Ending, LimitHit, Observed, ResultMetrics, RunPhase};
@@ -52,6 +52,23 @@ impl End {
             usage: None,
             at: second(at),
         }
+    }
+
+    /// The end that a status tells; `None` if it tells none.
+    pub fn of_status(status: &AgentRunStatus) -> Option<Self> {
+        let phase = status.phase.filter(|phase| phase.is_terminal())?;
+        let at = status.completed_at.as_ref().map(|time| time.0);
+        let refused = find(&status.conditions, ConditionType::Admitted)
+            .is_some_and(|one| one.status == "False")
+            && status.job_name.is_none()
+            && phase == RunPhase::Failed;
+        let mut end = Self::bare(
+            phase,
+            status.error.clone().unwrap_or_default(),
+            at.unwrap_or_default(),
+        );
+        end.refusal = refused.then_some("Refused");
+        Some(end)
     }
 
     /// A run that was never taken on. `at` is filled in by the status.

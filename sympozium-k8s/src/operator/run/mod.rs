@@ -9,6 +9,8 @@ mod evidence;
 mod history;
 mod seen;
 mod status;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use admit::{Admission, AdmitInputs, HoldingPolicy, admit};

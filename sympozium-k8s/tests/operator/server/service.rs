@@ -112,6 +112,7 @@ impl ApiServer {
         };
         match answer {
             Ok(object) => json_answer(200, &object),
+            Err(409) if method == Method::POST => refused(409, "AlreadyExists"),
             Err(code) => refusal(code),
         }
     }
@@ -312,6 +313,10 @@ fn refusal(code: u16) -> Answer {
         429 => "TooManyRequests",
         _ => "InternalError",
     };
+    refused(code, reason)
+}
+
+fn refused(code: u16, reason: &str) -> Answer {
     let status = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": "no",
     });

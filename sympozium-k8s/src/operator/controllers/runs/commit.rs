@@ -12,6 +12,7 @@ use crate::operator::watch::Key;
 use kube::Resource;
 use serde::Serialize;
 use sympozium_core::error::chain;
+use sympozium_core::ids::RunUid;
 
 /// A status, as server-side apply wants it.
 #[derive(Debug, Serialize)]
@@ -91,27 +92,34 @@ impl Runs {
         )
     }
 
-    /// The end is written. Everything from here on can only be late, never wrong.
-    fn end(&self, run: &AgentRun, named: &Named, end: &End) {
-        let uid = named.uid();
-        let (made, writes) = self.world.memos.with(&uid, |memo| {
-            memo.committed = true;
-            (memo.made_at.is_some(), memo.writes)
+    /// What is left to do for a run that has ended.
+    pub(super) fn keep_ending(&self, run: &AgentRun, key: &Key, uid: RunUid, end: &End) {
+        let text = uid.to_string();
+        let (made, granted) = self.world.memos.with(&text, |memo| {
+            (memo.made_at.is_some() || memo.tried, !memo.grants.is_empty())
         });
-        let own = names::run_service_account(named.run.uid);
-        let pod = self.world.caches.pods.of_run(&uid);
-        let uses_own = pod.as_ref().is_some_and(|pod| pod.service_account == own)
-            || self.world.memos.with(&uid, |memo| !memo.grants.is_empty());
+        let own = names::run_service_account(uid);
+        let pod = self.world.caches.pods.of_run(&text);
+        let uses_own = granted || pod.as_ref().is_some_and(|pod| pod.service_account == own);
         self.world.memos.end(
-            &named.key,
+            key,
             Ending {
-                uid,
+                uid: text,
                 at: end.at.max(self.world.clock.now()),
                 service_account: uses_own.then_some(own),
                 pod_may_come: made && pod.is_none(),
                 event: Some(Box::new(end_event(run, end, &self.world.settings.reporter))),
             },
         );
+    }
+
+    /// The end is written. Everything from here on can only be late, never wrong.
+    fn end(&self, run: &AgentRun, named: &Named, end: &End) {
+        let writes = self.world.memos.with(&named.uid(), |memo| {
+            memo.committed = true;
+            memo.writes
+        });
+        self.keep_ending(run, &named.key, named.run.uid, end);
         self.world.caches.runs.forget(run);
         let next = self.world.slots().release(named.run.uid);
         self.world.wake_runs(next);

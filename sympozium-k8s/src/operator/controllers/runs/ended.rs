@@ -7,7 +7,7 @@ use crate::operator::controllers::memos::Ending;
 use crate::operator::controllers::runs::commit::StatusPatch;
 use crate::operator::error::Error;
 use crate::operator::queue::Look;
-use crate::operator::run::{After, AfterView, after};
+use crate::operator::run::{After, AfterView, End, after};
 use crate::operator::watch::Key;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use sympozium_core::ids::RunUid;
@@ -126,22 +126,39 @@ impl Runs {
             if live.is_some_and(|run| run.metadata.uid.as_deref() == Some(&uid)) {
                 continue;
             }
-            let Some(memo) = self.world.memos.forget(&uid) else {
-                continue;
-            };
-            if let Ok(run) = uid.parse::<RunUid>() {
-                let next = self.world.slots().release(run);
-                self.world.wake_runs(next);
-                if !memo.committed {
-                    self.take_rights(run, &memo.grants).await?;
-                }
+            let (committed, grants) = self
+                .world
+                .memos
+                .with(&uid, |memo| (memo.committed, memo.grants.clone()));
+            let Ok(run) = uid.parse::<RunUid>() else { continue };
+            if !committed {
+                self.take_rights(run, &grants).await?;
+                self.learn_end(key, run).await?;
             }
-            for delivery in memo.deliveries {
+            let memo = self.world.memos.forget(&uid);
+            let next = self.world.slots().release(run);
+            self.world.wake_runs(next);
+            for delivery in memo.into_iter().flat_map(|memo| memo.deliveries) {
                 // The run is no more: what told its result has nothing to do.
                 if let Err(error) = delivery.ack().await {
                     tracing::debug!(run = %key, %error, "a result of a run that is gone comes again");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A run left the cache without our knowing of its end: it was deleted, or another leader wrote its end, or we did and
+    /// never got the answer.
+    async fn learn_end(&self, key: &Key, uid: RunUid) -> Result<(), Error> {
+        let run: Option<AgentRun> = self.world.applier.get(&key.namespace, &key.name).await?;
+        let run = run.filter(|run| run.metadata.uid.as_deref() == Some(&uid.to_string()));
+        let end = run
+            .as_ref()
+            .and_then(|run| run.status.as_ref())
+            .and_then(End::of_status);
+        if let (Some(run), Some(end)) = (&run, &end) {
+            self.keep_ending(run, key, uid, end);
         }
         Ok(())
     }

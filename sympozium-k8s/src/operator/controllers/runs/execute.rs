@@ -47,18 +47,22 @@ impl Runs {
             return Ok(None);
         };
         let begun_with = memory::read(self.world.memories.as_ref(), &make.plan, &named.instance).await?;
-        self.apply(make, named).await?;
         let made = Made {
             grants: make.objects.grants.clone(),
             note: note(&make.objects.dropped),
         };
+        // Before the first write: what is answered to it may be lost.
+        self.world.memos.with(&named.uid(), |memo| {
+            memo.tried = true;
+            memo.grants.clone_from(&made.grants);
+        });
+        self.apply(make, named).await?;
         let now = self.world.clock.now();
         let created = view.run.metadata.creation_timestamp.as_ref();
         let waited = now.duration_since(created.map_or(now, |time| time.0));
         metrics::histogram!("sympozium_operator_run_start_seconds").record(waited.as_secs_f64().max(0.0));
         self.world.memos.with(&named.uid(), |memo| {
             memo.made_at = Some(now);
-            memo.grants.clone_from(&made.grants);
             memo.note.clone_from(&made.note);
             memo.memory = begun_with;
         });

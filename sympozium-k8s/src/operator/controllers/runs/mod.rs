@@ -140,9 +140,8 @@ impl Runs {
 
     /// Frees what a run held that is not live any more.
     async fn gone(&self, key: &Key) -> Result<Look, Error> {
-        let look = self.ended(key).await?;
         self.release_gone(key).await?;
-        Ok(look)
+        self.ended(key).await
     }
 }
 

@@ -38,8 +38,11 @@ impl Runs {
         if let Some(pod) = self.world.caches.pods.of_run(&uid) {
             return Ok(Observation::Pod(Box::new(pod)));
         }
-        let (made_at, confirm) = self.world.memos.with(&uid, |memo| (memo.made_at, memo.confirm));
-        if made_at.is_none() && !was_made(run) {
+        let (made_at, confirm, tried) = self
+            .world
+            .memos
+            .with(&uid, |memo| (memo.made_at, memo.confirm, memo.tried));
+        if made_at.is_none() && !tried && !was_made(run) {
             return Ok(Observation::Nothing);
         }
         let fresh = made_at.is_some_and(|at| self.world.clock.now().duration_since(at) < TRUST);

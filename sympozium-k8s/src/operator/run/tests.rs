@@ -1,13 +1,12 @@
 //! One table of runs, sights and what comes next; and that any order of them ends once.
 
-use super::super::seen::{ContainerSeen, PodSeen};
-use super::super::{Found, Origin, RunTiming};
 use super::*;
 use crate::crd::v1alpha1::{AgentRun, AgentRunSpec};
 use crate::operator::conditions::{ConditionType, find};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
-use sympozium_core::run::{AgentResult, ResultMetrics, ResultStatus};
+use sympozium_core::run::{AgentResult, ResultMetrics, ResultStatus, RunPhase};
 
 const START: i64 = 1_800_000_000;
 
@@ -473,7 +472,7 @@ fn a_long_answer_is_cut_at_a_character() {
         ..Scene::running()
     }
     .decide();
-    assert_eq!(decision.status.result.unwrap().len(), super::super::MOST_RESULT);
+    assert_eq!(decision.status.result.unwrap().len(), MOST_RESULT);
     assert!(decision.status.result_truncated);
 }
 
