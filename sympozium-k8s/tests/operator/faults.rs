@@ -14,7 +14,8 @@ const LIMIT: usize = 2;
 /// One day: what is created, when operators die.
 async fn day(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let scene = Scene::new(Faults::of_seed(seed));
+    let mut scene = Scene::new(Faults::of_seed(seed));
+    scene.label = format!("seed {seed}");
     scene.instance("sre", u32::try_from(LIMIT).unwrap());
     let pack = json!({
         "skills": [{"name": "ops", "content": "Look at pods."}],

@@ -58,11 +58,14 @@ fn operator(client: Client, namespace: &str, identity: &str) -> Operator {
 impl Real {
     async fn start() -> Self {
         let client = client().await;
-        let crds: Api<k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition> =
-            Api::all(client.clone());
+        let crds: Api<
+            k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+        > = Api::all(client.clone());
         let apply = PatchParams::apply("test").force();
         for crd in crd::all() {
-            crds.patch(&crd.name_any(), &apply, &Patch::Apply(&crd)).await.unwrap();
+            crds.patch(&crd.name_any(), &apply, &Patch::Apply(&crd))
+                .await
+                .unwrap();
         }
         let namespace = format!("operator-{}", uuid::Uuid::new_v4().simple());
         let mut object = Namespace::default();
@@ -71,14 +74,25 @@ impl Real {
         namespaces.create(&PostParams::default(), &object).await.unwrap();
         let stop = CancellationToken::new();
         let operator = tokio::spawn(operator(client.clone(), &namespace, "one").run(stop.clone()));
-        let real = Self { client, namespace, stop, operator };
+        let real = Self {
+            client,
+            namespace,
+            stop,
+            operator,
+        };
         // A new kind is served a moment after it is accepted.
         let policy = SympoziumPolicy::new("default", serde_json::from_value(json!({})).unwrap());
         let policies: Api<SympoziumPolicy> = real.api();
-        until("the policy is taken", async || policies.create(&PostParams::default(), &policy).await.is_ok()).await;
+        until("the policy is taken", async || {
+            policies.create(&PostParams::default(), &policy).await.is_ok()
+        })
+        .await;
         let spec = json!({"agents": {"default": {"model": "gpt-4o", "subagents": {"maxConcurrent": 1}}}});
         let instance = SympoziumInstance::new("sre", serde_json::from_value(spec).unwrap());
-        real.api::<SympoziumInstance>().create(&PostParams::default(), &instance).await.unwrap();
+        real.api::<SympoziumInstance>()
+            .create(&PostParams::default(), &instance)
+            .await
+            .unwrap();
         real
     }
 
@@ -92,22 +106,34 @@ impl Real {
     async fn run(&self, name: &str) {
         let spec = json!({"instanceRef": "sre", "task": "look"});
         let run = AgentRun::new(name, serde_json::from_value(spec).unwrap());
-        self.api::<AgentRun>().create(&PostParams::default(), &run).await.unwrap();
+        self.api::<AgentRun>()
+            .create(&PostParams::default(), &run)
+            .await
+            .unwrap();
     }
 
     async fn phase(&self, name: &str) -> String {
         let run = self.api::<AgentRun>().get(name).await.unwrap();
-        run.status.and_then(|status| status.phase).map(|phase| phase.to_string()).unwrap_or_default()
+        run.status
+            .and_then(|status| status.phase)
+            .map(|phase| phase.to_string())
+            .unwrap_or_default()
     }
 
     async fn until_phase(&self, name: &str, phase: &str) {
-        until(&format!("{name} is {phase}"), async || self.phase(name).await == phase).await;
+        until(&format!("{name} is {phase}"), async || {
+            self.phase(name).await == phase
+        })
+        .await;
     }
 
     /// The pod of a run's Job, made here if no controller does.
     async fn pod(&self, run: &str) -> String {
         let (jobs, pods): (Api<Job>, Api<Pod>) = (self.api(), self.api());
-        until(&format!("the Job of {run}"), async || jobs.get_opt(run).await.unwrap().is_some()).await;
+        until(&format!("the Job of {run}"), async || {
+            jobs.get_opt(run).await.unwrap().is_some()
+        })
+        .await;
         let selector = ListParams::default().labels(&format!("sympozium.ai/agent-run={run}"));
         let deadline = Instant::now() + Duration::from_secs(5);
         while Instant::now() < deadline {
@@ -123,13 +149,18 @@ impl Real {
             ..Pod::default()
         };
         pod.metadata.name = Some(format!("{run}-pod"));
-        pods.create(&PostParams::default(), &pod).await.unwrap().name_any()
+        pods.create(&PostParams::default(), &pod)
+            .await
+            .unwrap()
+            .name_any()
     }
 
     async fn say(&self, pod: &str, status: serde_json::Value) {
         let pods: Api<Pod> = self.api();
         let patch = Patch::Merge(json!({ "status": status }));
-        pods.patch_status(pod, &PatchParams::default(), &patch).await.unwrap();
+        pods.patch_status(pod, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     async fn work(&self, run: &str) {
@@ -137,11 +168,20 @@ impl Real {
         let now = "2026-11-30T09:00:00Z";
         let running = json!({"running": {"startedAt": now}});
         let container = |name: &str, state: &serde_json::Value| json!({"name": name, "image": "i", "imageID": "i", "ready": true, "restartCount": 0, "state": state});
-        self.say(&pod, json!({"phase": "Running", "containerStatuses": [container("agent", &running)]})).await;
+        self.say(
+            &pod,
+            json!({"phase": "Running", "containerStatuses": [container("agent", &running)]}),
+        )
+        .await;
         self.until_phase(run, "Running").await;
         let result = json!({"status": "success", "response": "Done."}).to_string();
-        let ended = json!({"terminated": {"exitCode": 0, "startedAt": now, "finishedAt": now, "message": result}});
-        self.say(&pod, json!({"phase": "Running", "containerStatuses": [container("agent", &ended)]})).await;
+        let ended =
+            json!({"terminated": {"exitCode": 0, "startedAt": now, "finishedAt": now, "message": result}});
+        self.say(
+            &pod,
+            json!({"phase": "Running", "containerStatuses": [container("agent", &ended)]}),
+        )
+        .await;
         self.until_phase(run, "Succeeded").await;
     }
 
@@ -149,7 +189,10 @@ impl Real {
         self.stop.cancel();
         self.operator.await.unwrap();
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.delete(&self.namespace, &kube::api::DeleteParams::default()).await.unwrap();
+        namespaces
+            .delete(&self.namespace, &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
     }
 }
 
@@ -171,24 +214,45 @@ async fn runs_go_all_their_way_on_a_real_api_server() {
     real.until_phase("second", "Queued").await;
     real.work("first").await;
     let first = real.api::<AgentRun>().get("first").await.unwrap().status.unwrap();
-    assert_eq!((first.result.as_deref(), first.exit_code), (Some("Done."), Some(0)));
-    let complete = first.conditions.iter().find(|one| one.type_ == "Complete").unwrap();
-    assert_eq!((complete.status.as_str(), complete.reason.as_str()), ("True", "Succeeded"));
+    assert_eq!(
+        (first.result.as_deref(), first.exit_code),
+        (Some("Done."), Some(0))
+    );
+    let complete = first
+        .conditions
+        .iter()
+        .find(|one| one.type_ == "Complete")
+        .unwrap();
+    assert_eq!(
+        (complete.status.as_str(), complete.reason.as_str()),
+        ("True", "Succeeded")
+    );
     let events: Api<Event> = real.api();
     until("the Event", async || {
         let listed = events.list(&ListParams::default()).await.unwrap();
-        listed.items.iter().filter(|event| event.action.as_deref() == Some("End")).count() == 1
+        listed
+            .items
+            .iter()
+            .filter(|event| event.action.as_deref() == Some("End"))
+            .count()
+            == 1
     })
     .await;
     // The slot goes to the next one, which is then cancelled.
     real.pod("second").await;
     real.until_phase("second", "Pending").await;
     let wish = Patch::Merge(json!({"spec": {"cancel": true}}));
-    real.api::<AgentRun>().patch("second", &PatchParams::default(), &wish).await.unwrap();
+    real.api::<AgentRun>()
+        .patch("second", &PatchParams::default(), &wish)
+        .await
+        .unwrap();
     let pods: Api<Pod> = real.api();
     until("the pod is told to end", async || {
         // Nobody ends it here, so it is taken away without waiting.
-        let listed = pods.list(&ListParams::default().labels("sympozium.ai/agent-run=second")).await.unwrap();
+        let listed = pods
+            .list(&ListParams::default().labels("sympozium.ai/agent-run=second"))
+            .await
+            .unwrap();
         for pod in &listed.items {
             if pod.metadata.deletion_timestamp.is_some() {
                 let now = kube::api::DeleteParams::default().grace_period(0);
@@ -207,7 +271,9 @@ async fn a_second_operator_takes_over_on_a_real_api_server() {
     let real = Real::start().await;
     until("the instance is ready", async || {
         let instance = real.api::<SympoziumInstance>().get("sre").await.unwrap();
-        instance.status.is_some_and(|status| status.conditions.iter().any(|one| one.type_ == "Ready"))
+        instance
+            .status
+            .is_some_and(|status| status.conditions.iter().any(|one| one.type_ == "Ready"))
     })
     .await;
     let stop = CancellationToken::new();
@@ -224,7 +290,8 @@ async fn a_second_operator_takes_over_on_a_real_api_server() {
 #[ignore = "needs a Kubernetes API server in KUBECONFIG"]
 async fn a_schedule_starts_its_run_on_a_real_api_server() {
     let real = Real::start().await;
-    let spec = json!({"instanceRef": "sre", "schedule": "* * * * *", "task": "look", "timeZone": "Europe/Berlin"});
+    let spec =
+        json!({"instanceRef": "sre", "schedule": "* * * * *", "task": "look", "timeZone": "Europe/Berlin"});
     let schedule = SympoziumSchedule::new("watch", serde_json::from_value(spec).unwrap());
     let schedules: Api<SympoziumSchedule> = real.api();
     schedules.create(&PostParams::default(), &schedule).await.unwrap();

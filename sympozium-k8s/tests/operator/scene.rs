@@ -20,6 +20,8 @@ pub(crate) struct Scene {
     pub(crate) clock: TestClock,
     pub(crate) bus: Arc<InMemoryBus>,
     pub(crate) cluster: Cluster,
+    /// What failures name it by.
+    pub(crate) label: String,
     _life: JoinSet<()>,
 }
 
@@ -57,6 +59,7 @@ impl Scene {
             clock,
             bus,
             cluster,
+            label: String::new(),
             _life: life,
         };
         scene.put("namespaces", "", json!({"metadata": {"name": "team"}}));
@@ -190,7 +193,11 @@ impl Scene {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(Duration::from_secs(5)) => {}
             }
-            assert!(tokio::time::Instant::now() < deadline, "never {what}");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "{}: never {what}",
+                self.label
+            );
         }
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Memo {
     pub(super) confirm: bool,
     /// Rights that its skills were given.
     pub(super) grants: Vec<SkillGrant>,
+    /// Whether an identity of its own was made.
+    pub(super) account: bool,
     /// What is said with its admission.
     pub(super) note: Option<String>,
     /// The memory that it began with.

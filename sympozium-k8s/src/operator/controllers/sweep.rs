@@ -129,7 +129,7 @@ pub(in crate::operator) async fn sweep(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rights that a live run was given before anybody wrote so: they are to be taken away with its end.
+/// Rights and identities that a live run was given before anybody wrote so: they are to be taken away with its end.
 async fn note_rights(world: &World, selector: &str) -> Result<(), Error> {
     for role in list::<Role>(world, "roles", selector).await? {
         let (Some(uid), Some(skill)) = (label(&role, names::RUN_UID), label(&role, names::SKILL)) else {
@@ -143,6 +143,15 @@ async fn note_rights(world: &World, selector: &str) -> Result<(), Error> {
             continue;
         };
         note(world, &uid, skill, Some(key.namespace), role.rules);
+    }
+    for account in list::<ServiceAccount>(world, "serviceaccounts", selector).await? {
+        let uid = label(&account, names::RUN_UID).filter(|uid| world.caches.runs.key_of(uid).is_some());
+        if let Some(uid) = uid {
+            world.memos.with(&uid, |memo| {
+                memo.tried = true;
+                memo.account = true;
+            });
+        }
     }
     for role in list::<ClusterRole>(world, "clusterroles", selector).await? {
         let (Some(uid), Some(skill)) = (label(&role, names::RUN_UID), label(&role, names::SKILL)) else {

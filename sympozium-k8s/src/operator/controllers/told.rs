@@ -7,10 +7,14 @@ use crate::operator::run::Found;
 use crate::operator::watch::{Key, LIVE};
 use kube::Api;
 use kube::api::ListParams;
+use std::time::Duration;
 use sympozium_core::bus::Delivery;
 use sympozium_core::error::chain;
 use sympozium_core::ids::{InstanceRef, RunUid};
+use tokio::time::timeout;
 
+/// How long an acknowledgement may take.
+const ACK_LIMIT: Duration = Duration::from_secs(5);
 /// From this delivery on the API server is asked whether there is such a run at all.
 const ASK_FROM: u32 = 3;
 
@@ -107,11 +111,12 @@ impl World {
     }
 }
 
-async fn acknowledge(delivery: Delivery) {
-    if let Err(error) = delivery.ack().await {
-        tracing::debug!(
-            error = chain(&error),
-            "a message comes again, and changes nothing"
-        );
+/// Says that a message is acted on. A bus that is out of reach is not waited for: the message comes again, and changes
+/// nothing.
+pub(super) async fn acknowledge(delivery: Delivery) {
+    match timeout(ACK_LIMIT, delivery.ack()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(error = chain(&error), "a message comes again"),
+        Err(_) => tracing::debug!("a message comes again: the bus does not answer"),
     }
 }

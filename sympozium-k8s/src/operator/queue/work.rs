@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use sympozium_core::error::{Classify, Retry, chain};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How long one look may take.
+const LOOK_LIMIT: Duration = Duration::from_mins(2);
 /// The pause after a lost race: long enough for the watch to show what won.
 const RACE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -84,7 +86,17 @@ async fn one<R: Reconcile>(
     failures: &Failures<R::Key>,
 ) -> Option<Instant> {
     let begin = Instant::now();
-    let result = reconciler.reconcile(key).await;
+    // What an embedder plugged in may hang. Each step can be repeated, so that a look may be given up anywhere.
+    let result = timeout(LOOK_LIMIT, reconciler.reconcile(key))
+        .await
+        .unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                verb: "look at",
+                resource: R::NAME,
+                name: format!("{key:?}"),
+                limit: LOOK_LIMIT,
+            })
+        });
     metrics::histogram!("sympozium_operator_reconcile_duration_seconds", "controller" => R::NAME)
         .record(begin.elapsed());
     match result {

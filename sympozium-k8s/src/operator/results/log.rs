@@ -33,6 +33,10 @@ impl LogMarkers {
 
 #[async_trait]
 impl ResultSource for LogMarkers {
+    fn origin(&self) -> Origin {
+        Origin::Log
+    }
+
     async fn find(&self, wanted: Wanted<'_>) -> Result<Option<Found>, SourceError> {
         let Some(pod) = wanted.pod else { return Ok(None) };
         let api: Api<Pod> = Api::namespaced(self.client.clone(), wanted.run.namespace.as_str());

@@ -31,6 +31,10 @@ impl StepLogResults {
 
 #[async_trait]
 impl ResultSource for StepLogResults {
+    fn origin(&self) -> Origin {
+        Origin::StepLog
+    }
+
     async fn find(&self, wanted: Wanted<'_>) -> Result<Option<Found>, SourceError> {
         let steps = self
             .steps

@@ -4,10 +4,14 @@ use super::seen::{ContainerSeen, PodSeen};
 use crate::crd::v1alpha1::RunUsage;
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use sympozium_core::error::{BoxError, Classify, Retry, chain};
 use sympozium_core::ids::InstanceRef;
 use sympozium_core::run::{AgentResult, RunRef};
+use tokio::time::timeout;
+
+/// How long a source may take.
+const SOURCE_LIMIT: Duration = Duration::from_secs(15);
 
 /// Where a result was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +65,9 @@ pub struct Wanted<'a> {
 /// Knows results of runs.
 #[async_trait]
 pub trait ResultSource: Send + Sync {
+    /// Where its results come from.
+    fn origin(&self) -> Origin;
+
     /// The result of a run that has ended; `None` when this source has none and will not get one.
     async fn find(&self, wanted: Wanted<'_>) -> Result<Option<Found>, SourceError>;
 }
@@ -103,6 +110,10 @@ pub struct TerminationMessages;
 
 #[async_trait]
 impl ResultSource for TerminationMessages {
+    fn origin(&self) -> Origin {
+        Origin::TerminationMessage
+    }
+
     async fn find(&self, wanted: Wanted<'_>) -> Result<Option<Found>, SourceError> {
         Ok(wanted.pod.and_then(from_termination_message))
     }
@@ -130,7 +141,15 @@ pub async fn first_of(
     may_wait: bool,
 ) -> Result<Option<Found>, SourceError> {
     for source in sources {
-        match source.find(wanted).await {
+        let origin = source.origin();
+        let answer = timeout(SOURCE_LIMIT, source.find(wanted)).await;
+        let answer = answer.unwrap_or_else(|elapsed| {
+            Err(SourceError {
+                origin,
+                source: elapsed.into(),
+            })
+        });
+        match answer {
             Ok(Some(found)) => return Ok(Some(found)),
             Ok(None) => {}
             Err(error) if may_wait => return Err(error),

@@ -6,7 +6,10 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::time::Duration;
+use sympozium_core::error::chain;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Whether a watch has shown all that there is, once.
@@ -33,6 +36,10 @@ impl Followed {
     }
 }
 
+/// How long a list may take from page to page. A server that takes a list and never answers would otherwise be waited for
+/// for ever; a watch may be silent, because its server ends it by itself.
+const LIST_LIMIT: Duration = Duration::from_secs(60);
+
 /// Follows a kind until told to stop. Failures are counted and tried again with growing pauses: a cluster that is out of
 /// reach for an hour is followed again after it.
 pub async fn follow<K>(
@@ -46,27 +53,38 @@ pub async fn follow<K>(
     K::DynamicType: Default,
 {
     let kind = K::kind(&K::DynamicType::default()).into_owned();
-    let events = watcher(api, config).default_backoff();
-    pin_mut!(events);
     loop {
-        let event = tokio::select! {
-            () = stop.cancelled() => return,
-            event = events.next() => event,
-        };
-        match event {
-            None => return,
-            Some(Ok(event)) => {
-                let done = matches!(event, Event::InitDone);
-                take(event);
-                if done {
-                    filled.send_replace(true);
+        let events = watcher(api.clone(), config.clone()).default_backoff();
+        pin_mut!(events);
+        let mut lists = true;
+        loop {
+            let limit = if lists { LIST_LIMIT } else { Duration::MAX };
+            let event = tokio::select! {
+                () = stop.cancelled() => return,
+                event = timeout(limit, events.next()) => event,
+            };
+            match event {
+                Ok(Some(Ok(event))) => {
+                    lists = !matches!(event, Event::InitDone | Event::Apply(_) | Event::Delete(_));
+                    let done = matches!(event, Event::InitDone);
+                    take(event);
+                    if done {
+                        filled.send_replace(true);
+                    }
                 }
-            }
-            Some(Err(error)) => {
-                metrics::counter!("sympozium_operator_watch_errors_total", "kind" => kind.clone())
-                    .increment(1);
-                tracing::debug!(%kind, error = sympozium_core::error::chain(&error), "a watch broke off");
+                Ok(Some(Err(error))) => broke(&kind, &chain(&error)),
+                // Begun anew.
+                Ok(None) => break,
+                Err(_) => {
+                    broke(&kind, "no answer");
+                    break;
+                }
             }
         }
     }
+}
+
+fn broke(kind: &str, error: &str) {
+    metrics::counter!("sympozium_operator_watch_errors_total", "kind" => kind.to_owned()).increment(1);
+    tracing::debug!(%kind, error, "a watch broke off");
 }

@@ -3,7 +3,7 @@
 use super::Key;
 use kube::Resource;
 use kube::runtime::watcher::Event;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a watch changed.
@@ -26,7 +26,12 @@ struct Inner<K> {
     objects: HashMap<Key, Arc<K>>,
     /// What a list that is under way has shown so far.
     listed: Option<HashSet<Key>>,
+    /// UIDs of what went last: the answer to a write may come after the news that its object is gone.
+    gone: VecDeque<String>,
 }
+
+/// How many UIDs of what is gone are kept.
+const MOST_GONE: usize = 1024;
 
 impl<K> Default for Store<K> {
     fn default() -> Self {
@@ -34,6 +39,7 @@ impl<K> Default for Store<K> {
             inner: Mutex::new(Inner {
                 objects: HashMap::new(),
                 listed: None,
+                gone: VecDeque::new(),
             }),
         }
     }
@@ -104,6 +110,7 @@ impl<K: Resource> Store<K> {
             Event::Apply(object) => inner.put(&Arc::new(object)).into_iter().collect(),
             Event::Delete(object) => {
                 inner.objects.remove(&Key::of(&object));
+                inner.bury(&object);
                 vec![Change::Gone(Arc::new(object))]
             }
         }
@@ -116,12 +123,23 @@ impl<K: Resource> Store<K> {
 }
 
 impl<K: Resource> Inner<K> {
+    fn bury(&mut self, object: &K) {
+        if let Some(uid) = &object.meta().uid {
+            self.gone.push_front(uid.clone());
+            self.gone.truncate(MOST_GONE);
+        }
+    }
+
     fn put(&mut self, object: &Arc<K>) -> Option<Change<K>> {
+        let uid = object.meta().uid.as_ref();
+        if uid.is_some_and(|uid| self.gone.contains(uid)) {
+            return None;
+        }
         let key = Key::of(object.as_ref());
         if self
             .objects
             .get(&key)
-            .is_some_and(|there| is_newer(there.as_ref(), object.as_ref()))
+            .is_some_and(|there| is_known(there.as_ref(), object.as_ref()))
         {
             return None;
         }
@@ -139,19 +157,20 @@ impl<K: Resource> Inner<K> {
             .filter(|key| !listed.contains(*key))
             .cloned()
             .collect();
-        gone.iter()
-            .filter_map(|key| self.objects.remove(key))
-            .map(Change::Gone)
-            .collect()
+        let gone: Vec<Arc<K>> = gone.iter().filter_map(|key| self.objects.remove(key)).collect();
+        for object in &gone {
+            self.bury(object);
+        }
+        gone.into_iter().map(Change::Gone).collect()
     }
 }
 
-/// Whether `there` is a later state of the same object than `new`. Resource versions are numbers that grow (Kubernetes
-/// API concepts, "Resource versions"); where one is not, the newcomer counts as newer.
-fn is_newer<K: Resource>(there: &K, new: &K) -> bool {
+/// Whether `there` is the same or a later state of the same object than `new`: then nothing is new. Resource versions are
+/// numbers that grow (Kubernetes API concepts, "Resource versions"); where one is not, the newcomer counts as new.
+fn is_known<K: Resource>(there: &K, new: &K) -> bool {
     let version = |object: &K| object.meta().resource_version.as_deref()?.parse::<u64>().ok();
     there.meta().uid == new.meta().uid
-        && matches!((version(there), version(new)), (Some(there), Some(new)) if there > new)
+        && matches!((version(there), version(new)), (Some(there), Some(new)) if there >= new)
 }
 
 #[cfg(test)]
@@ -159,11 +178,12 @@ mod tests {
     use super::*;
     use k8s_openapi::api::core::v1::ConfigMap;
 
+    /// Each name has a UID of its own.
     fn map(name: &str, version: u64) -> ConfigMap {
         let mut map = ConfigMap::default();
         map.metadata.namespace = Some("team".into());
         map.metadata.name = Some(name.into());
-        map.metadata.uid = Some("u".into());
+        map.metadata.uid = Some(format!("uid-of-{name}"));
         map.metadata.resource_version = Some(version.to_string());
         map
     }
@@ -183,10 +203,25 @@ mod tests {
         store.observe(map("a", 9));
         assert!(store.take(Event::Apply(map("a", 7))).is_empty());
         assert_eq!(version(&store, "a").as_deref(), Some("9"));
+        // What is known already is no change.
+        assert!(store.take(Event::Apply(map("a", 9))).is_empty());
         // Another object of that name is another object.
         let mut other = map("a", 3);
         other.metadata.uid = Some("v".into());
         assert_eq!(store.take(Event::Apply(other)).len(), 1);
+    }
+
+    #[test]
+    fn what_is_gone_is_not_brought_back_by_the_late_answer_to_a_write() {
+        let store = Store::default();
+        store.take(Event::Apply(map("a", 5)));
+        store.take(Event::Delete(map("a", 7)));
+        store.observe(map("a", 6));
+        assert_eq!(version(&store, "a"), None);
+        let mut other = map("a", 8);
+        other.metadata.uid = Some("v".into());
+        store.take(Event::Apply(other));
+        assert_eq!(version(&store, "a").as_deref(), Some("8"));
     }
 
     #[test]

@@ -5,13 +5,13 @@ use crate::crd::v1alpha1::{AgentRun, AgentRunStatus};
 use crate::objects::names;
 use crate::operator::controllers::memos::{Ending, of_schedule};
 use crate::operator::controllers::names::SCHEDULE;
+use crate::operator::controllers::told::acknowledge;
 use crate::operator::error::Error;
 use crate::operator::queue::Look;
 use crate::operator::run::{End, RunDecision, end_event};
 use crate::operator::watch::Key;
 use kube::Resource;
 use serde::Serialize;
-use sympozium_core::error::chain;
 use sympozium_core::ids::RunUid;
 
 /// A status, as server-side apply wants it.
@@ -66,8 +66,11 @@ impl Runs {
         }
         let written = self.write(run, named, &decision.status).await;
         let written = match written {
-            // It was deleted: what is left is found when the watch says so.
-            Err(error) if error.is_not_found() => return Ok(None),
+            // It was deleted.
+            Err(error) if error.is_not_found() => {
+                self.world.caches.runs.forget(run);
+                return self.gone(&named.key).await;
+            }
             other => other?,
         };
         match decision.end {
@@ -96,7 +99,10 @@ impl Runs {
     pub(super) fn keep_ending(&self, run: &AgentRun, key: &Key, uid: RunUid, end: &End) {
         let text = uid.to_string();
         let (made, granted) = self.world.memos.with(&text, |memo| {
-            (memo.made_at.is_some() || memo.tried, !memo.grants.is_empty())
+            (
+                memo.made_at.is_some() || memo.tried,
+                memo.account || !memo.grants.is_empty(),
+            )
         });
         let own = names::run_service_account(uid);
         let pod = self.world.caches.pods.of_run(&text);
@@ -143,9 +149,7 @@ impl Runs {
             .memos
             .with(&named.uid(), |memo| std::mem::take(&mut memo.deliveries));
         for delivery in deliveries {
-            if let Err(error) = delivery.ack().await {
-                tracing::debug!(run = %named.key, error = chain(&error), "a result comes again, and changes nothing");
-            }
+            acknowledge(delivery).await;
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::crd::v1alpha1::AgentRun;
 use crate::operator::conditions::{ConditionType, Said, set};
 use crate::operator::controllers::memos::Ending;
 use crate::operator::controllers::runs::commit::StatusPatch;
+use crate::operator::controllers::told::acknowledge;
 use crate::operator::error::Error;
 use crate::operator::queue::Look;
 use crate::operator::run::{After, AfterView, End, after};
@@ -140,9 +141,7 @@ impl Runs {
             self.world.wake_runs(next);
             for delivery in memo.into_iter().flat_map(|memo| memo.deliveries) {
                 // The run is no more: what told its result has nothing to do.
-                if let Err(error) = delivery.ack().await {
-                    tracing::debug!(run = %key, %error, "a result of a run that is gone comes again");
-                }
+                acknowledge(delivery).await;
             }
         }
         Ok(())

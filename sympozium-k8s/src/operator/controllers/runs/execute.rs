@@ -54,6 +54,7 @@ impl Runs {
         // Before the first write: what is answered to it may be lost.
         self.world.memos.with(&named.uid(), |memo| {
             memo.tried = true;
+            memo.account = make.objects.service_account.is_some();
             memo.grants.clone_from(&made.grants);
         });
         self.apply(make, named).await?;
