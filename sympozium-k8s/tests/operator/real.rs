@@ -165,7 +165,9 @@ impl Real {
 
     async fn work(&self, run: &str) {
         let pod = self.pod(run).await;
-        let now = "2026-11-30T09:00:00Z";
+        let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second())
+            .unwrap()
+            .to_string();
         let running = json!({"running": {"startedAt": now}});
         let container = |name: &str, state: &serde_json::Value| json!({"name": name, "image": "i", "imageID": "i", "ready": true, "restartCount": 0, "state": state});
         self.say(

@@ -43,21 +43,21 @@ impl Runs {
         gated: Option<&Gated>,
         named: &Named,
     ) -> Result<Option<Made>, Error> {
-        let Some(make) = gated.and_then(|gated| gated.make.as_ref()) else {
+        let Some(plans) = gated.and_then(|gated| gated.make.as_ref()) else {
             return Ok(None);
         };
-        let begun_with = memory::read(self.world.memories.as_ref(), &make.plan, &named.instance).await?;
+        let begun_with = memory::read(self.world.memories.as_ref(), &plans.plan, &named.instance).await?;
         let made = Made {
-            grants: make.objects.grants.clone(),
-            note: note(&make.objects.dropped),
+            grants: plans.objects.grants.clone(),
+            note: note(&plans.objects.dropped),
         };
         // Before the first write: what is answered to it may be lost.
         self.world.memos.with(&named.uid(), |memo| {
             memo.tried = true;
-            memo.account = make.objects.service_account.is_some();
+            memo.account = plans.objects.service_account.is_some();
             memo.grants.clone_from(&made.grants);
         });
-        self.apply(make, named).await?;
+        self.apply(plans, named).await?;
         let now = self.world.clock.now();
         let created = view.run.metadata.creation_timestamp.as_ref();
         let waited = now.duration_since(created.map_or(now, |time| time.0));
