@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 /// The reader's name on the bus.
 const READER: &str = "sympozium-operator-runs";
 /// How long a result may wait for its run's end to be written.
-const ACK_WAIT: Duration = Duration::from_secs(60);
+const ACK_WAIT: Duration = Duration::from_mins(1);
 /// How often a message is delivered before it goes to the dead letters.
 const MAX_DELIVER: u32 = 20;
 /// How long to wait for the cache to show the run of a message.

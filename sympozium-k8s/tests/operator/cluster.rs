@@ -21,6 +21,8 @@ pub(crate) struct Agent {
     pub(crate) exit_code: i32,
     /// Whether it has a result, and whether that says success.
     pub(crate) result: Option<bool>,
+    /// Its answer, if it succeeds.
+    pub(crate) says: &'static str,
     /// Whether its bridge tells the bus.
     pub(crate) tells: bool,
     /// Whether the result is in the termination message too.
@@ -39,6 +41,7 @@ impl Agent {
             work: Duration::from_secs(1),
             exit_code: 0,
             result: Some(true),
+            says: "Done.",
             tells: true,
             leaves_message: true,
             hangs: false,
@@ -58,6 +61,7 @@ impl Agent {
                 None => [1, 137][random.usize(0..2)],
             },
             result,
+            says: "Done.",
             tells: random.u32(0..4) > 0,
             leaves_message: random.bool(),
             hangs: random.u32(0..12) == 0,
@@ -69,7 +73,7 @@ impl Agent {
     fn result(&self) -> Option<Value> {
         let success = self.result?;
         Some(if success {
-            json!({"status": "success", "response": "Done.", "metrics": {"inputTokens": 7, "outputTokens": 3}})
+            json!({"status": "success", "response": self.says, "metrics": {"inputTokens": 7, "outputTokens": 3}})
         } else {
             json!({"status": "error", "error": "It broke."})
         })
@@ -191,7 +195,7 @@ impl Life {
         if self.make_pod() {
             self.pod().await;
             // `ttlSecondsAfterFinished`
-            sleep(Duration::from_secs(300)).await;
+            sleep(Duration::from_mins(5)).await;
             drop(
                 self.server
                     .store()

@@ -74,7 +74,7 @@ async fn an_operator_is_ready_once_its_caches_are_filled_and_ends_all_that_it_be
     assert!(!health.borrow().ready);
     let operator = Scene::begin(operator);
     let leads = tokio::time::timeout(
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         health.wait_for(|health| health.ready && health.leads),
     );
     drop(leads.await.unwrap().unwrap());

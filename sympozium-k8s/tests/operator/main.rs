@@ -9,6 +9,7 @@
 mod cluster;
 mod faults;
 mod leaders;
+mod memory;
 mod real;
 mod runs;
 mod scene;

@@ -199,7 +199,7 @@ impl Real {
 }
 
 async fn until(what: &str, so: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !so().await {
         assert!(Instant::now() < deadline, "never: {what}");
         sleep(Duration::from_millis(20)).await;

@@ -290,7 +290,7 @@ async fn rights_of_skills_are_given_and_taken_with_the_run_and_the_identity_afte
         "look",
         Agent {
             work: Duration::from_secs(30),
-            drain: Duration::from_secs(60),
+            drain: Duration::from_mins(1),
             ..Agent::good()
         },
     );

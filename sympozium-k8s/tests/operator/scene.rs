@@ -40,7 +40,7 @@ impl Running {
     /// As SIGTERM would.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(60), self.task)
+        tokio::time::timeout(Duration::from_mins(1), self.task)
             .await
             .unwrap()
             .unwrap();

@@ -23,13 +23,11 @@ pub(super) struct Memo {
     /// When its Job was applied by this leader, or found by it.
     pub(super) made_at: Option<Timestamp>,
     /// Its objects were begun to be applied; some may be there, whatever was answered.
-    pub(super) tried: bool,
+    pub(super) tried: Option<Tried>,
     /// Something is known to be gone: what there is must be asked for.
     pub(super) confirm: bool,
     /// Rights that its skills were given.
     pub(super) grants: Vec<SkillGrant>,
-    /// Whether an identity of its own was made.
-    pub(super) account: bool,
     /// What is said with its admission.
     pub(super) note: Option<String>,
     /// The memory that it began with.
@@ -38,14 +36,19 @@ pub(super) struct Memo {
     pub(super) found: Option<Found>,
     /// What told it, to be acknowledged once its end is written.
     pub(super) deliveries: Vec<Delivery>,
-    /// Questions that wait for a person.
-    pub(super) questions: HashSet<String>,
-    /// Whether anything was heard of questions.
-    pub(super) asked: bool,
+    /// Questions that wait for a person; `None` = nothing was heard of any.
+    pub(super) questions: Option<HashSet<String>>,
     /// Writes to the API server on its behalf.
     pub(super) writes: u32,
     /// Its end is written: what the cache shows of it is old.
     pub(super) committed: bool,
+}
+
+/// Objects of a run that were begun to be applied.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tried {
+    /// With an identity of its own.
+    pub(super) own_account: bool,
 }
 
 /// What is left of a run that has ended.

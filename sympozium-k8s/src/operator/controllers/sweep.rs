@@ -148,8 +148,7 @@ async fn note_rights(world: &World, selector: &str) -> Result<(), Error> {
         let uid = label(&account, names::RUN_UID).filter(|uid| world.caches.runs.key_of(uid).is_some());
         if let Some(uid) = uid {
             world.memos.with(&uid, |memo| {
-                memo.tried = true;
-                memo.account = true;
+                memo.tried.get_or_insert_default().own_account = true;
             });
         }
     }
@@ -186,7 +185,7 @@ fn note(world: &World, uid: &str, skill: String, namespace: Option<String>, rule
         rules: rules.collect(),
     };
     world.memos.with(uid, |memo| {
-        memo.tried = true;
+        memo.tried.get_or_insert_default();
         if !memo.grants.contains(&grant) {
             memo.grants.push(grant);
         }

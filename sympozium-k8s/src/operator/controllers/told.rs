@@ -65,11 +65,11 @@ impl World {
         };
         self.memos.with(&uid, |memo| {
             memo.key = Some(key.clone());
-            memo.asked = true;
+            let questions = memo.questions.get_or_insert_default();
             if asks {
-                memo.questions.insert(question);
+                questions.insert(question);
             } else {
-                memo.questions.remove(&question);
+                questions.remove(&question);
             }
         });
         self.queues.runs.push(key);

@@ -183,7 +183,7 @@ mod tests {
         queue.done(&"a", None);
         queue.done(&"b", None);
         assert!(
-            tokio::time::timeout(Duration::from_secs(3600), queue.next())
+            tokio::time::timeout(Duration::from_hours(1), queue.next())
                 .await
                 .is_err()
         );

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// The first pause after a failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause after a failure.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long one look may take.
 const LOOK_LIMIT: Duration = Duration::from_mins(2);
 /// The pause after a lost race: long enough for the watch to show what won.

@@ -51,14 +51,14 @@ pub fn after(view: &AfterView<'_>) -> After {
             }
         };
     };
-    if let ContainerSeen::Terminated { message, .. } = &pod.bridge {
-        if agent_has_ended(pod) {
-            return After {
-                lost: lost(message),
-                done: true,
-                ..After::default()
-            };
-        }
+    if let ContainerSeen::Terminated { message, .. } = &pod.bridge
+        && agent_has_ended(pod)
+    {
+        return After {
+            lost: lost(message),
+            done: true,
+            ..After::default()
+        };
     }
     if pod.ended {
         return After {

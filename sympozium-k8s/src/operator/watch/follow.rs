@@ -38,7 +38,7 @@ impl Followed {
 
 /// How long a list may take from page to page. A server that takes a list and never answers would otherwise be waited for
 /// for ever; a watch may be silent, because its server ends it by itself.
-const LIST_LIMIT: Duration = Duration::from_secs(60);
+const LIST_LIMIT: Duration = Duration::from_mins(1);
 
 /// Follows a kind until told to stop. Failures are counted and tried again with growing pauses: a cluster that is out of
 /// reach for an hour is followed again after it.

@@ -99,10 +99,9 @@ impl Runs {
     pub(super) fn keep_ending(&self, run: &AgentRun, key: &Key, uid: RunUid, end: &End) {
         let text = uid.to_string();
         let (made, granted) = self.world.memos.with(&text, |memo| {
-            (
-                memo.made_at.is_some() || memo.tried,
-                memo.account || !memo.grants.is_empty(),
-            )
+            let own_account = memo.tried.is_some_and(|tried| tried.own_account);
+            let made = memo.made_at.is_some() || memo.tried.is_some();
+            (made, own_account || !memo.grants.is_empty())
         });
         let own = names::run_service_account(uid);
         let pod = self.world.caches.pods.of_run(&text);

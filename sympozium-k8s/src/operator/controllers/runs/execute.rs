@@ -5,6 +5,7 @@ use super::{Made, Named, Runs};
 use crate::crd::v1alpha1::{SkillGrant, SympoziumInstance};
 use crate::objects::{names, skills};
 use crate::operator::controllers::memory;
+use crate::operator::controllers::memos::Tried;
 use crate::operator::error::Error;
 use crate::operator::run::{RunDecision, RunEffect, RunView, Stop};
 use crate::operator::watch::Key;
@@ -53,8 +54,9 @@ impl Runs {
         };
         // Before the first write: what is answered to it may be lost.
         self.world.memos.with(&named.uid(), |memo| {
-            memo.tried = true;
-            memo.account = plans.objects.service_account.is_some();
+            memo.tried = Some(Tried {
+                own_account: plans.objects.service_account.is_some(),
+            });
             memo.grants.clone_from(&made.grants);
         });
         self.apply(plans, named).await?;
@@ -171,15 +173,12 @@ impl Runs {
                 continue;
             };
             let name = names::skill_role(&pack, run);
-            match &grant.namespace {
-                Some(namespace) => {
-                    applier.delete::<RoleBinding>(namespace, &name, None).await?;
-                    applier.delete::<Role>(namespace, &name, None).await?;
-                }
-                None => {
-                    applier.delete_cluster::<ClusterRoleBinding>(&name).await?;
-                    applier.delete_cluster::<ClusterRole>(&name).await?;
-                }
+            if let Some(namespace) = &grant.namespace {
+                applier.delete::<RoleBinding>(namespace, &name, None).await?;
+                applier.delete::<Role>(namespace, &name, None).await?;
+            } else {
+                applier.delete_cluster::<ClusterRoleBinding>(&name).await?;
+                applier.delete_cluster::<ClusterRole>(&name).await?;
             }
         }
         Ok(())

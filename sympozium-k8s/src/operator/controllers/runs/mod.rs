@@ -102,7 +102,7 @@ impl Runs {
         let gated = self.gate(run, &named, &observation, now).await?;
         let found = self.find(run, &named, &observation, now).await?;
         let (asking, made_at, grants, note) = self.world.memos.with(&uid, |memo| {
-            let asking = memo.asked.then_some(!memo.questions.is_empty());
+            let asking = memo.questions.as_ref().map(|questions| !questions.is_empty());
             (asking, memo.made_at, memo.grants.clone(), memo.note.clone())
         });
         let written = run

@@ -41,7 +41,7 @@ impl Runs {
         let (made_at, confirm, tried) = self
             .world
             .memos
-            .with(&uid, |memo| (memo.made_at, memo.confirm, memo.tried));
+            .with(&uid, |memo| (memo.made_at, memo.confirm, memo.tried.is_some()));
         if made_at.is_none() && !tried && !was_made(run) {
             return Ok(Observation::Nothing);
         }
