@@ -151,8 +151,8 @@ fn next(server: &ApiServer, seen: &mut usize) -> Option<crate::server::Event> {
 }
 
 /// Deletes what a deleted object owned.
-fn collect(server: &ApiServer, owner: &Value) {
-    let uid = owner["metadata"]["uid"].as_str().unwrap();
+fn collect(server: &ApiServer, gone: &Value) {
+    let uid = gone["metadata"]["uid"].as_str().unwrap();
     let mut store = server.store();
     for resource in [
         "jobs",

@@ -165,7 +165,7 @@ fn check_ends(log: &[Event], seed: u64) {
                 assert!(complete, "seed {seed}");
             }
             ("agentruns", EventKind::Modified) => {
-                assert!(!ended.contains_key(&uid), "seed {seed}: {uid} came back")
+                assert!(!ended.contains_key(&uid), "seed {seed}: {uid} came back");
             }
             ("jobs", EventKind::Added) => {
                 let run = event.object["metadata"]["labels"]["sympozium.ai/run-uid"].to_string();

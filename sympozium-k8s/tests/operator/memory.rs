@@ -3,8 +3,13 @@
 use crate::cluster::Agent;
 use crate::scene::Scene;
 use crate::server::Faults;
+use async_trait::async_trait;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
+use sympozium_core::ids::InstanceRef;
+use sympozium_core::memory::{InMemoryMemories, Memory, MemoryStore};
+use sympozium_core::store::StoreError;
 use sympozium_core::testing::memory_store;
 use sympozium_k8s::operator::ConfigMapMemories;
 
@@ -55,4 +60,48 @@ async fn two_runs_that_end_at_once_lose_nothing_of_each_other() {
         "## Team\nAsk Eve.\n"
     );
     operator.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_memory_that_can_not_be_saved_does_not_keep_a_run_from_its_end() {
+    let scene = Scene::new(Faults::none());
+    let spec = json!({"agents": {"default": {"model": "gpt-4o"}}, "memory": {"enabled": true}});
+    scene.put(
+        "sympoziuminstances",
+        "team",
+        json!({"metadata": {"name": "sre"}, "spec": spec}),
+    );
+    let says = "Done.\n__SYMPOZIUM_MEMORY__\n## A\nx\n__SYMPOZIUM_MEMORY_END__";
+    scene.cluster.agent(
+        "look",
+        Agent {
+            says,
+            ..Agent::good()
+        },
+    );
+    let broken = Arc::new(FailingSaves(InMemoryMemories::default()));
+    let operator = Scene::begin(scene.builder().memories(broken).build());
+    scene.run("look", &json!({}));
+    assert_eq!(scene.until_ended("look").await, "Succeeded");
+    operator.stop().await;
+}
+
+struct FailingSaves(InMemoryMemories);
+
+#[async_trait]
+impl MemoryStore for FailingSaves {
+    async fn load(&self, instance: &InstanceRef) -> Result<Option<Memory>, StoreError> {
+        self.0.load(instance).await
+    }
+
+    async fn save(&self, _: &InstanceRef, _: Memory) -> Result<Memory, StoreError> {
+        Err(StoreError::Unavailable {
+            step: "save a memory",
+            source: "down".into(),
+        })
+    }
+
+    async fn clear(&self, instance: &InstanceRef) -> Result<(), StoreError> {
+        self.0.clear(instance).await
+    }
 }

@@ -1,6 +1,7 @@
 //! What an instance remembers, from run to run: read when a run begins, merged when it ends.
 
 use crate::operator::error::Error;
+use sympozium_core::error::{Classify, chain};
 use sympozium_core::ids::InstanceRef;
 use sympozium_core::memory::{Memory, MemoryStore, merge};
 use sympozium_core::run::RunPlan;
@@ -18,7 +19,15 @@ pub(super) async fn read(
     if plan.memory.is_none() {
         return Ok(None);
     }
-    Ok(Some(memories.load(instance).await?.unwrap_or(empty()).text))
+    match memories.load(instance).await {
+        Ok(memory) => Ok(Some(memory.unwrap_or(empty()).text)),
+        Err(error) if error.retry().is_worthwhile() => Err(error.into()),
+        Err(error) => {
+            // Merging keeps every line then, which loses nothing.
+            tracing::warn!(%instance, error = chain(&error), "a memory can't be read");
+            Ok(None)
+        }
+    }
 }
 
 /// Merges and saves. Repeating it changes nothing.

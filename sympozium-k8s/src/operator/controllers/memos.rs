@@ -32,6 +32,8 @@ pub(super) struct Memo {
     pub(super) note: Option<String>,
     /// The memory that it began with.
     pub(super) memory: Option<String>,
+    /// Since when what it wants to remember can't be saved.
+    pub(super) unsaved_since: Option<Timestamp>,
     /// Its result, as the bus told it.
     pub(super) found: Option<Found>,
     /// What told it, to be acknowledged once its end is written.

@@ -98,7 +98,7 @@ impl ApiServer {
     ) -> Answer {
         let mut store = self.store();
         let answer = match (method.as_str(), &target.name) {
-            ("GET", None) => return self.list(&store, target, text),
+            ("GET", None) => return list(&store, target, text),
             ("GET", Some(_)) if target.sub.as_deref() == Some("log") => return plain(""),
             ("GET", Some(name)) => store
                 .get(&target.resource, &target.namespace, name)
@@ -115,22 +115,6 @@ impl ApiServer {
             Err(409) if method == Method::POST => refused(409, "AlreadyExists"),
             Err(code) => refusal(code),
         }
-    }
-
-    fn list(&self, store: &Store, target: &Target, text: &str) -> Answer {
-        let labels = query(text, "labelSelector").unwrap_or_default();
-        let fields = query(text, "fieldSelector").unwrap_or_default();
-        let items: Vec<&Value> = store
-            .list(&target.resource, &target.namespace)
-            .filter(|object| selected(object, &labels, &fields))
-            .collect();
-        let list = json!({
-            "apiVersion": "v1",
-            "kind": "List",
-            "metadata": { "resourceVersion": store.version().to_string() },
-            "items": items,
-        });
-        json_answer(200, &list)
     }
 
     /// Everything that happened since a version, then what happens, each after a while, until it breaks off.
@@ -187,6 +171,22 @@ impl ApiServer {
             })
             .find_map(|event| Some((event.version, line(event, labels, fields)?)))
     }
+}
+
+fn list(store: &Store, target: &Target, text: &str) -> Answer {
+    let labels = query(text, "labelSelector").unwrap_or_default();
+    let fields = query(text, "fieldSelector").unwrap_or_default();
+    let items: Vec<&Value> = store
+        .list(&target.resource, &target.namespace)
+        .filter(|object| selected(object, &labels, &fields))
+        .collect();
+    let list = json!({
+        "apiVersion": "v1",
+        "kind": "List",
+        "metadata": { "resourceVersion": store.version().to_string() },
+        "items": items,
+    });
+    json_answer(200, &list)
 }
 
 /// How a watch with these selectors tells of an event: what leaves the selection is deleted, as it was before.

@@ -9,13 +9,18 @@ use crate::operator::controllers::memos::Tried;
 use crate::operator::error::Error;
 use crate::operator::run::{RunDecision, RunEffect, RunView, Stop};
 use crate::operator::watch::Key;
+use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
+use sympozium_core::error::{Classify, chain};
 use sympozium_core::ids::{PackName, RunUid};
 use sympozium_core::run::RunPlan;
+
+/// How long saving what a run wants to remember may fail before it is given up.
+const SAVE_PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 
 impl Runs {
     /// Carries out the effects. Returns what was made, if the run was made now.
@@ -198,7 +203,21 @@ impl Runs {
             .unwrap_or(usize::MAX)
             .saturating_mul(1024);
         let base = base.unwrap_or_default();
-        memory::remember(self.world.memories.as_ref(), &named.instance, &base, update, most).await?;
+        let memories = self.world.memories.as_ref();
+        let Err(error) = memory::remember(memories, &named.instance, &base, update, most).await else {
+            return Ok(());
+        };
+        // A memory that can't be saved must not keep a run from its end.
+        let now = self.world.clock.now();
+        let since = self
+            .world
+            .memos
+            .with(&named.uid(), |memo| *memo.unsaved_since.get_or_insert(now));
+        if error.retry().is_worthwhile() && now.duration_since(since) < SAVE_PATIENCE {
+            return Err(error);
+        }
+        metrics::counter!("sympozium_operator_memories_lost_total").increment(1);
+        tracing::warn!(run = %named.key, error = chain(&error), "what a run wants to remember is lost");
         Ok(())
     }
 
