@@ -8,6 +8,7 @@
 //! | Which objects does the cluster need for a run, and for an instance? | [`objects`] |
 //! | Which run does a pod's token speak for, and what may it do? | `identity` (feature `identity`) |
 //! | Where do certificates come from? | `ca` (feature `ca`) |
+//! | What comes next for runs, instances, packs, policies and schedules? | `operator` (feature `operator`) |
 //!
 //! By default nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.
@@ -24,3 +25,5 @@ pub mod fuzz_entry;
 #[cfg(feature = "identity")]
 pub mod identity;
 pub mod objects;
+#[cfg(feature = "operator")]
+pub mod operator;
