@@ -52,6 +52,7 @@ async fn listen(world: &World, bus: &dyn EventBus) -> Result<(), BusError> {
                 Topic::ToolApprovalRequest,
                 Topic::ToolApprovalResponse,
             ],
+            instance: None,
             key: None,
             ack_wait: ACK_WAIT,
             max_deliver: MAX_DELIVER,

@@ -3,9 +3,7 @@
 mod refusals;
 
 use crate::by_hand::in_time;
-use crate::isolated_bench::{
-    ALL, Bench, PROGRAMS, command, groups, holder, is_root, kill, processes, settings, until,
-};
+use crate::isolated_bench::{ALL, Bench, PROGRAMS, command, groups, holder, is_root, kill, processes, until};
 use crate::local::{asks, plan, word_count};
 use crate::model::{Model, Says};
 use serde_json::json;
