@@ -3,6 +3,7 @@
 //! | Question | Module |
 //! | --- | --- |
 //! | What does the `sympozium` command do? | `cli` (feature `cli`) |
+//! | What does the gateway of an installation do? | `gateway` (feature `gateway`) |
 //! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`) |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
@@ -17,3 +18,5 @@ pub mod entry;
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+#[cfg(feature = "gateway")]
+pub mod gateway;

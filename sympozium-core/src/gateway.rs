@@ -6,6 +6,7 @@
 //! | `POST /v1/chat` | [`TurnRequest`] | server-sent events: [`GatewayEvent`] |
 //! | `POST /v1/chat/completions` | OpenAI's | OpenAI's |
 //! | `POST /v1/fetch` | [`FetchRequest`] | [`FetchResponse`] |
+//! | `CONNECT host:port` | – | bytes, for skills alone |
 //!
 //! Every other answer is a [`Problem`] (RFC 9457, `application/problem+json`).
 
@@ -259,6 +260,8 @@ problems! {
     FetchFailed "urn:sympozium:problem:fetch-failed" 502 "The page could not be fetched",
     /// The run is not known yet; try again.
     RunNotReady "urn:sympozium:problem:run-not-ready" 503 "The run is not ready",
+    /// This gateway is stopping and begins nothing; another one, or the next one, will.
+    Stopping "urn:sympozium:problem:stopping" 503 "The gateway is stopping",
     /// The store does not answer, and nothing is done without it.
     StoreUnavailable "urn:sympozium:problem:store-unavailable" 503 "The store is unavailable",
     /// It took longer than allowed.

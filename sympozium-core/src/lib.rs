@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | What do people, models and tools say to each other? | [`chat`] |
 //! | How is a model, tool, chat platform, skill source plugged in? | [`llm`], [`tool`], [`channel`], [`skill`] |
+//! | Where do providers' keys come from, and where may they go? | [`keys`] |
 //! | What may a run do, and which rule says so? | [`policy`] |
 //! | What is a run, and what comes next for it? | [`run`] |
 //! | What does a run remember? | [`memory`], [`store`] |
@@ -28,6 +29,7 @@ pub mod ids;
 pub mod ipc;
 #[cfg(all(unix, feature = "ipc"))]
 pub mod jail;
+pub mod keys;
 pub mod llm;
 #[cfg(all(unix, feature = "local"))]
 pub mod local;

@@ -101,6 +101,39 @@ pub struct HostPort {
     pub port: u16,
 }
 
+impl HostPort {
+    /// Whether every target that `inner` stands for is one that this stands for.
+    ///
+    /// ```
+    /// # use sympozium_core::skill::HostPort;
+    /// let target = |host: &str, port| HostPort { host: host.to_owned(), port };
+    /// assert!(target("*.example.org", 443).covers(&target("a.example.org", 443)));
+    /// assert!(!target("*.example.org", 443).covers(&target("example.org", 443)));
+    /// ```
+    pub fn covers(&self, inner: &Self) -> bool {
+        self.port == inner.port
+            && (self.host == inner.host
+                || self.host.strip_prefix('*').is_some_and(|tail| {
+                    tail.starts_with('.')
+                        && inner
+                            .host
+                            .strip_prefix('*')
+                            .unwrap_or(&inner.host)
+                            .ends_with(tail)
+                }))
+    }
+}
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
 /// One RBAC rule, as in a Role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

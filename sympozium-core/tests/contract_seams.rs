@@ -247,9 +247,7 @@ fn plan(run: RunUid) -> RunPlan {
 #[tokio::test]
 async fn fixed_tokens_and_listeners_keep_the_contract_of_authentication() {
     let run = RunUid::random();
-    let caller = Caller {
-        plan: Arc::new(plan(run)),
-    };
+    let caller = Caller::agent(Arc::new(plan(run)));
     let auth = StaticAuth::new()
         .token("t0ken", caller.clone())
         .listener("run-1", caller);

@@ -6,10 +6,14 @@
 //! | How do YAML files become objects? | `documents` (feature `yaml`) |
 //! | How do objects become policies and run plans? | [`convert`] |
 //! | Which objects does the cluster need for a run, and for an instance? | [`objects`] |
+//! | Which run does a pod's token speak for, and what may it do? | `identity` (feature `identity`) |
+//! | Where do certificates come from? | `ca` (feature `ca`) |
 //!
-//! Nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
+//! By default nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
 //! that links it does, with one of k8s-openapi's version features.
 
+#[cfg(feature = "ca")]
+pub mod ca;
 pub mod convert;
 pub mod crd;
 #[cfg(feature = "yaml")]
@@ -18,3 +22,5 @@ pub mod documents;
 #[doc(hidden)]
 pub mod fuzz_entry;
 pub mod objects;
+#[cfg(feature = "identity")]
+pub mod identity;

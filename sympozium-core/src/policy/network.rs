@@ -91,7 +91,7 @@ pub fn decide_sidecar_egress(policies: &[Policy], target: &HostPort, field: &str
                 format!("The target {name} is allowed: no list forbids it."),
             );
         };
-        match allowed.iter().position(|limit| covers(limit, target)) {
+        match allowed.iter().position(|limit| limit.covers(target)) {
             Some(i) => {
                 let rule = format!("networkPolicy.allowedEgress[{i}]");
                 Finding::allow(&policy.name, rule, format!("The target {name} is allowed."))
@@ -104,20 +104,6 @@ pub fn decide_sidecar_egress(policies: &[Policy], target: &HostPort, field: &str
         }
     });
     strictest(Question::Network(name.clone()), field, findings)
-}
-
-/// Whether every target that `inner` stands for is one that `outer` stands for.
-fn covers(outer: &HostPort, inner: &HostPort) -> bool {
-    outer.port == inner.port
-        && (outer.host == inner.host
-            || outer.host.strip_prefix('*').is_some_and(|tail| {
-                tail.starts_with('.')
-                    && inner
-                        .host
-                        .strip_prefix('*')
-                        .unwrap_or(&inner.host)
-                        .ends_with(tail)
-            }))
 }
 
 /// Whether a URL may be fetched, and whether its host may have a private address.

@@ -1,5 +1,6 @@
 //! What a runner is started with: where things are. What it is to do comes from the gateway.
 
+use super::pod_contract::GatewayAccess;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, time::Duration};
 
@@ -9,6 +10,9 @@ use std::{path::PathBuf, time::Duration};
 pub enum GatewayEndpoint {
     /// A socket that only this run sees.
     Unix(PathBuf),
+    /// A server that knows the run by a token. Token and certificates are read again whenever they are needed, because
+    /// both are renewed while a run lasts.
+    Tls(GatewayAccess),
 }
 
 /// A folder that file tools may use.
@@ -77,5 +81,9 @@ mod tests {
         let again = serde_json::from_str(&serde_json::to_string(&config).unwrap());
         assert_eq!(config, again.unwrap());
         assert!(serde_json::from_str::<RunnerConfig>(&text.replace("\"ipc\"", "\"ipx\"")).is_err());
+        let tls = r#"{"tls":{"url":"https://g","caFile":"/ca.crt","tokenFile":"/token"}}"#;
+        let there = text.replace(r#"{"unix":"/run/g.sock"}"#, tls);
+        let config: RunnerConfig = serde_json::from_str(&there).unwrap();
+        assert!(matches!(config.gateway, GatewayEndpoint::Tls(at) if at.url.as_str() == "https://g/"));
     }
 }

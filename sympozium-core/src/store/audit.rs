@@ -24,6 +24,8 @@ pub enum AuditKind {
     ToolCall,
     /// The web was asked for something.
     Fetch,
+    /// A skill was connected to something, or refused.
+    Tunnel,
     /// A person approved or denied something.
     Approval,
 }

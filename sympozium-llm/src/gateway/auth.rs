@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError};
-use sympozium_core::auth::{AuthError, Authenticate, Caller, Credentials};
+use sympozium_core::auth::{AuthError, Authenticate, Caller, Credentials, Purpose};
 use sympozium_core::run::RunPlan;
 
 /// A listener made for one run identifies that run (local runs).
@@ -35,14 +35,13 @@ impl ListenerAuth {
 #[async_trait]
 impl Authenticate for ListenerAuth {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AuthError> {
+        agents_only(credentials)?;
         let listener = credentials
             .listener
             .as_deref()
             .ok_or(AuthError::Unauthenticated)?;
         match self.lock().get(listener) {
-            Some(Some(plan)) => Ok(Caller {
-                plan: Arc::clone(plan),
-            }),
+            Some(Some(plan)) => Ok(Caller::agent(Arc::clone(plan))),
             Some(None) => Err(AuthError::RunEnded),
             None => Err(AuthError::Unauthenticated),
         }
@@ -74,16 +73,23 @@ impl std::fmt::Debug for TokenAuth {
 #[async_trait]
 impl Authenticate for TokenAuth {
     async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AuthError> {
+        agents_only(credentials)?;
         let bearer = credentials.bearer.as_ref().ok_or(AuthError::Unauthenticated)?;
         // Hashes are compared, so that how long it takes says nothing about the token.
         let presented: [u8; 32] = Sha256::digest(bearer.expose_secret()).into();
         if presented == self.token {
-            Ok(Caller {
-                plan: Arc::clone(&self.plan),
-            })
+            Ok(Caller::agent(Arc::clone(&self.plan)))
         } else {
             Err(AuthError::Unauthenticated)
         }
+    }
+}
+
+/// Neither kind of credentials is any skill's.
+fn agents_only(credentials: &Credentials) -> Result<(), AuthError> {
+    match credentials.purpose {
+        Purpose::Agent => Ok(()),
+        Purpose::Egress => Err(AuthError::Unauthenticated),
     }
 }
 
@@ -120,8 +126,8 @@ mod tests {
         runs.register("run-1", Arc::new(run_plan("the task")));
         runs.end("run-1");
         let credentials = Credentials {
-            bearer: None,
             listener: Some("run-1".to_owned()),
+            ..Credentials::default()
         };
         let refused = runs.authenticate(&credentials).await;
         assert!(matches!(refused, Err(AuthError::RunEnded)));

@@ -1,6 +1,7 @@
 //! Putting a gateway together.
 
 use super::fetch::Fetcher;
+use super::proxy::Proxy;
 use super::source::{ByName, ProviderSource};
 use super::{Gateway, PriceTable};
 use crate::retry::RetryPolicy;
@@ -121,6 +122,7 @@ pub(crate) struct Parts {
     pub(crate) limits: GatewayLimits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) fetcher: Option<Fetcher>,
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) metrics: Option<RenderMetrics>,
 }
 
@@ -147,6 +149,7 @@ pub struct GatewayBuilder {
     limits: GatewayLimits,
     clock: Option<Arc<dyn Clock>>,
     fetcher: Option<Fetcher>,
+    proxy: Option<Proxy>,
     metrics: Option<RenderMetrics>,
 }
 
@@ -207,6 +210,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Serves `CONNECT` for skills, on TLS listeners. Default: there is no way out.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
     /// Renders `GET /metrics`. Default: there is no such path. Metrics are recorded through the `metrics` facade in any case.
     #[must_use]
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
@@ -224,6 +234,7 @@ impl GatewayBuilder {
             limits: self.limits,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             fetcher: self.fetcher,
+            proxy: self.proxy,
             metrics: self.metrics,
         }))
     }

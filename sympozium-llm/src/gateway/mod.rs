@@ -26,25 +26,32 @@ mod auth;
 mod budget;
 mod builder;
 mod fetch;
+mod keyed;
 mod meter;
 mod openai;
 mod problem;
+mod proxy;
 mod routes;
 mod run_input;
 mod runs;
 mod server;
 mod source;
+mod stage;
 mod turn;
 
 pub use auth::{ListenerAuth, TokenAuth};
 pub use budget::{Price, PriceTable};
 pub use builder::{BuildError, Clock, GatewayBuilder, GatewayLimits, Stores, SystemClock};
 pub use fetch::{FetchSettings, Fetcher};
-pub use server::{RunSocket, ServeError};
+pub use keyed::KeyedProviders;
+pub use proxy::{ApiServer, Proxy, ProxySettings};
+pub use server::{RunSocket, ServeError, ServerTls, TlsSetupError};
 pub use source::{ProviderSource, SourceError};
+pub use stage::Farewell;
 
 use builder::Parts;
 use runs::Runs;
+use stage::Course;
 use std::{collections::HashMap, sync::Arc};
 use sympozium_core::ids::RunUid;
 use sympozium_core::store::StepKey;
@@ -70,6 +77,10 @@ struct Inner {
     kept: Kept,
     /// Owns all turns: they go on when their client goes away.
     turns: TaskTracker,
+    /// Owns all tunnels.
+    tunnels: TaskTracker,
+    /// Whether it serves or leaves.
+    course: Course,
 }
 
 impl Gateway {
@@ -86,13 +97,15 @@ impl Gateway {
             runs: Runs::default(),
             kept: Kept::default(),
             turns: TaskTracker::new(),
+            tunnels: TaskTracker::new(),
+            course: Course::default(),
         };
         Self {
             inner: Arc::new(inner),
         }
     }
 
-    /// Ends a run here: its turns are cancelled, and nothing more is done for it.
+    /// Ends a run here: its turns are cancelled, its tunnels are closed, and nothing more is done for it.
     pub fn end_run(&self, run: RunUid) {
         self.inner.runs.end(run);
         self.inner.kept.forget(run);

@@ -15,6 +15,8 @@ pub(crate) fn of_auth(error: &AuthError) -> Problem {
     let kind = match error {
         AuthError::RunEnded => ProblemKind::RunEnded,
         AuthError::NotReady => ProblemKind::RunNotReady,
+        AuthError::TooMany => ProblemKind::RateLimited,
+        AuthError::Refused { .. } => ProblemKind::PolicyRefused,
         AuthError::Unavailable { .. } => ProblemKind::StoreUnavailable,
         // The enum may grow; an unknown reason must not let anybody in.
         AuthError::Unauthenticated | _ => ProblemKind::Unauthenticated,
@@ -119,6 +121,11 @@ fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
 /// A problem as an answer.
 pub(crate) struct Answer(pub(crate) Problem);
 
+/// Whoever got this should come back over another connection, to another gateway.
+fn sends_away(kind: ProblemKind) -> bool {
+    kind == ProblemKind::Stopping
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let Self(problem) = self;
@@ -131,6 +138,9 @@ impl IntoResponse for Answer {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if sends_away(problem.kind) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(ms) = problem.retry_after_ms {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000)));
         }

@@ -86,9 +86,9 @@ impl GuardedClient {
                 .map_err(|error| HttpSetupError { source: error.into() })
         };
         Ok(Self {
-            rules,
-            public: client(Reach::Public)?,
+            public: client(Reach::Public(rules.clone()))?,
             listed: client(Reach::Listed)?,
+            rules,
             resolver,
             tls,
         })
@@ -223,7 +223,7 @@ mod tests {
         use reqwest::dns::Resolve as _;
         let inner = Rebinding::new(&[&[PUBLIC], &[LOOPBACK]]);
         let checked = CheckedResolver {
-            reach: Reach::Public,
+            reach: Reach::Public(AddressRules::public_only()),
             inner,
         };
         let first: Vec<_> = checked

@@ -7,6 +7,7 @@
 //! | May this URL be asked for? What did a person allow besides? | [`AddressRules`], pure |
 //! | Which addresses does a name have? | [`Resolve`]; [`SystemResolver`] asks the machine |
 //! | The client itself | [`GuardedClient`] |
+//! | A bare connection, for a tunnel | `connect` |
 //!
 //! A URL is checked before a request is made ([`AddressRules::check`]: scheme, credentials, the host as a name or as a
 //! number). A name is looked up once per connection, by a resolver of ours, and what the connection goes to is what
@@ -17,6 +18,8 @@
 
 mod address;
 mod client;
+#[cfg(feature = "gateway")]
+mod connect;
 mod name;
 mod refused;
 mod resolve;
@@ -25,7 +28,11 @@ mod tls;
 
 pub use address::refusal;
 pub use client::{GuardedClient, HttpSetupError};
+#[cfg(feature = "gateway")]
+pub(crate) use connect::{ConnectError, connect};
 pub use refused::AddressRefused;
 pub(crate) use refused::shown;
+#[cfg(feature = "gateway")]
+pub(crate) use resolve::Reach;
 pub use resolve::{Resolve, SystemResolver};
 pub use rules::AddressRules;

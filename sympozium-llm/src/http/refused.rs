@@ -22,6 +22,15 @@ impl AddressRefused {
         }
     }
 
+    /// A refusal of a host alone.
+    #[cfg(feature = "gateway")]
+    pub(super) fn of_host(host: &str, detail: impl Into<String>) -> Self {
+        Self {
+            url: host.to_owned(),
+            detail: detail.into(),
+        }
+    }
+
     /// The refusal behind an error of a request, if that is what failed it.
     ///
     /// The addresses of a name are checked while connecting, so their refusal comes as the source of the client's error.

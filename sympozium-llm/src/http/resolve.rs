@@ -2,6 +2,7 @@
 
 use super::address;
 use super::refused::AddressRefused;
+use super::rules::AddressRules;
 use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolving};
 use std::net::{IpAddr, SocketAddr};
@@ -28,10 +29,10 @@ impl Resolve for SystemResolver {
 }
 
 /// Who may be connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Public addresses.
-    Public,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Public addresses, and those of networks that these rules list.
+    Public(AddressRules),
     /// Whatever the name of a listed host leads to, except to a metadata service.
     Listed,
 }
@@ -52,10 +53,10 @@ impl fmt::Debug for CheckedResolver {
 
 impl reqwest::dns::Resolve for CheckedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (reach, inner) = (self.reach, Arc::clone(&self.inner));
+        let (reach, inner) = (self.reach.clone(), Arc::clone(&self.inner));
         Box::pin(async move {
             let found = inner.resolve(name.as_str()).await?;
-            let checked = checked(name.as_str(), found, reach)?;
+            let checked = checked(name.as_str(), found, &reach)?;
             let addresses: Addrs = Box::new(checked.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
         })
@@ -63,9 +64,9 @@ impl reqwest::dns::Resolve for CheckedResolver {
 }
 
 /// All addresses, or none: a name that has a private address among public ones is not to be trusted with either.
-fn checked(host: &str, found: Vec<IpAddr>, reach: Reach) -> Result<Vec<IpAddr>, AddressRefused> {
+pub(super) fn checked(host: &str, found: Vec<IpAddr>, reach: &Reach) -> Result<Vec<IpAddr>, AddressRefused> {
     let refusal = |ip: &IpAddr| match reach {
-        Reach::Public => address::refusal(*ip),
+        Reach::Public(rules) => rules.refusal(*ip),
         Reach::Listed => address::is_metadata(*ip).then(|| address::refusal(*ip)).flatten(),
     };
     let refused = found.iter().find_map(|ip| refusal(ip).map(|reason| (ip, reason)));
@@ -82,7 +83,11 @@ fn checked(host: &str, found: Vec<IpAddr>, reach: Reach) -> Result<Vec<IpAddr>, 
 mod tests {
     use super::*;
 
-    fn check(addresses: &[&str], reach: Reach) -> Result<(), String> {
+    fn public() -> Reach {
+        Reach::Public(AddressRules::public_only())
+    }
+
+    fn check(addresses: &[&str], reach: &Reach) -> Result<(), String> {
         let found: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         let kept = checked("a.example", found.clone(), reach).map_err(|refused| refused.detail)?;
         assert_eq!(kept, found);
@@ -91,25 +96,35 @@ mod tests {
 
     #[test]
     fn one_private_address_among_public_ones_refuses_all() {
-        assert_eq!(check(&["8.8.8.8", "2606:4700::1111"], Reach::Public), Ok(()));
+        assert_eq!(check(&["8.8.8.8", "2606:4700::1111"], &public()), Ok(()));
         for mixed in [
             ["8.8.8.8", "10.0.0.1"],
             ["127.0.0.1", "8.8.8.8"],
             ["8.8.8.8", "::1"],
             ["8.8.8.8", "::ffff:127.0.0.1"],
         ] {
-            assert!(check(&mixed, Reach::Public).is_err(), "{mixed:?}");
+            assert!(check(&mixed, &public()).is_err(), "{mixed:?}");
         }
         assert_eq!(
-            check(&["10.0.0.1"], Reach::Public).unwrap_err(),
+            check(&["10.0.0.1"], &public()).unwrap_err(),
             "a.example leads to 10.0.0.1, a private address"
         );
     }
 
     #[test]
+    fn a_name_may_lead_into_a_listed_network_and_nowhere_else_inside() {
+        let rules = AddressRules::public_only().allow_net("10.96.0.0/12".parse().unwrap());
+        let reach = Reach::Public(rules);
+        assert_eq!(check(&["10.97.0.1", "8.8.8.8"], &reach), Ok(()));
+        for other in ["10.0.0.1", "127.0.0.1", "169.254.169.254"] {
+            assert!(check(&["10.97.0.1", other], &reach).is_err(), "{other}");
+        }
+    }
+
+    #[test]
     fn a_listed_name_may_be_private_but_never_a_metadata_service() {
         assert_eq!(
-            check(&["10.0.0.1", "127.0.0.1", "8.8.8.8"], Reach::Listed),
+            check(&["10.0.0.1", "127.0.0.1", "8.8.8.8"], &Reach::Listed),
             Ok(())
         );
         for metadata in [
@@ -119,7 +134,7 @@ mod tests {
             "168.63.129.16",
         ] {
             assert!(
-                check(&["10.0.0.1", metadata], Reach::Listed).is_err(),
+                check(&["10.0.0.1", metadata], &Reach::Listed).is_err(),
                 "{metadata}"
             );
         }

@@ -3,6 +3,7 @@
 use super::address;
 use super::name;
 use super::refused::AddressRefused;
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use url::{Host, Url};
@@ -21,6 +22,8 @@ use url::{Host, Url};
 pub struct AddressRules {
     /// Host as a URL writes it, without a last dot, and port.
     listed: BTreeSet<(String, u16)>,
+    /// Networks whose addresses count as public ones.
+    nets: BTreeSet<IpNet>,
 }
 
 impl AddressRules {
@@ -54,6 +57,28 @@ impl AddressRules {
         }
     }
 
+    /// Lists a network: its addresses count as public ones, by number and behind names, but for those of a cloud's
+    /// metadata service. Names that only mean something inside a network are looked up then, and their addresses decide.
+    ///
+    /// ```
+    /// # use sympozium_llm::http::AddressRules;
+    /// # use url::Url;
+    /// let rules = AddressRules::public_only().allow_net("10.96.0.0/12".parse().unwrap());
+    /// assert!(rules.check(&Url::parse("http://10.97.1.2:8080/v1").unwrap()).is_ok());
+    /// assert!(rules.check(&Url::parse("http://10.0.0.1/v1").unwrap()).is_err());
+    /// ```
+    #[must_use]
+    pub fn allow_net(mut self, net: IpNet) -> Self {
+        self.nets.insert(net);
+        self
+    }
+
+    /// Why nothing may be connected to at this address, as a phrase; `None` when one may.
+    pub(super) fn refusal(&self, address: IpAddr) -> Option<&'static str> {
+        let listed = self.nets.iter().any(|net| net.contains(&address.to_canonical()));
+        address::refusal(address).filter(|_| !listed || address::is_metadata(address))
+    }
+
     /// Whether this URL may be asked for, as far as it can be told without looking its name up.
     pub fn check(&self, url: &Url) -> Result<(), AddressRefused> {
         let refused = |detail: String| Err(AddressRefused::new(url, detail));
@@ -70,9 +95,9 @@ impl AddressRules {
             return Ok(());
         }
         let reason = match host {
-            Host::Domain(host) => name::refusal(host),
-            Host::Ipv4(host) => address::refusal(host.into()),
-            Host::Ipv6(host) => address::refusal(host.into()),
+            Host::Domain(host) => name::refusal(host).filter(|_| self.nets.is_empty()),
+            Host::Ipv4(host) => self.refusal(host.into()),
+            Host::Ipv6(host) => self.refusal(host.into()),
         };
         match reason {
             Some(reason) => refused(format!("{host} is {reason}")),
@@ -219,6 +244,32 @@ mod tests {
             "http://[::1]/",
             "http://[::ffff:127.0.0.1]/",
             "https://wiki/",
+        ] {
+            assert!(check(&rules, url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_listed_network_opens_its_own_addresses_alone() {
+        let rules = AddressRules::public_only()
+            .allow_net("10.96.0.0/12".parse().unwrap())
+            .allow_net("169.254.0.0/16".parse().unwrap())
+            .allow_net("fd00::/8".parse().unwrap());
+        for url in [
+            "http://10.97.0.1:8080/v1",
+            "http://[::ffff:10.97.0.1]/",
+            "http://[fd00::2]/",
+            "http://model.default.svc/",
+            "https://8.8.8.8/",
+        ] {
+            assert_eq!(check(&rules, url), Ok(()), "{url}");
+        }
+        for url in [
+            "http://10.0.0.1/",
+            "http://127.0.0.1/",
+            "http://169.254.169.254/",
+            "http://[fd00:ec2::254]/",
+            "http://192.168.0.1/",
         ] {
             assert!(check(&rules, url).is_err(), "{url}");
         }

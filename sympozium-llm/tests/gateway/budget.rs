@@ -25,10 +25,12 @@ const TURNS: u32 = 3;
 /// Less than half of what all turns would use.
 const LIMIT: u64 = 120_000;
 
-/// 200 runs under one daily budget, each taking turns until it is refused.
-async fn many_runs<S: SessionStore + StepLog + Ledger + AuditLog + 'static>(store: Arc<S>) {
+/// 200 runs under one daily budget, each taking turns until it is refused. One gateway for each store; the stores are one
+/// database.
+async fn many_runs<S: SessionStore + StepLog + Ledger + AuditLog + 'static>(stores: &[Arc<S>]) {
     let provider = Flaky::new();
-    let mut scene = Scene::new(gateway(provider.clone()).stores(Stores::all(store.clone())));
+    let scene = |store: &Arc<S>| Scene::new(gateway(provider.clone()).stores(Stores::all(store.clone())));
+    let mut scenes: Vec<_> = stores.iter().map(scene).collect();
     let mut policy = Policy::open(PolicyName("daily".to_owned()), PolicyOrigin::Namespace);
     policy.budget.per_day.tokens = Some(LIMIT);
     let mut plan = plan();
@@ -37,9 +39,10 @@ async fn many_runs<S: SessionStore + StepLog + Ledger + AuditLog + 'static>(stor
     plan.policies = vec![policy];
     let before = Window::day(jiff::Timestamp::now());
     let mut runs = JoinSet::new();
-    for _ in 0..RUNS {
+    for run in 0..RUNS {
         plan.run.uid = sympozium_core::ids::RunUid::random();
-        let client = client(&scene.open(&plan));
+        let gateways = scenes.len();
+        let client = client(&scenes[run % gateways].open(&plan));
         runs.spawn(async move { turns(&client).await });
     }
     let mut outcomes = BTreeMap::<&str, u32>::new();
@@ -48,14 +51,16 @@ async fn many_runs<S: SessionStore + StepLog + Ledger + AuditLog + 'static>(stor
             *outcomes.entry(outcome).or_default() += 1;
         }
     }
-    scene.stop().await;
+    for scene in scenes {
+        scene.stop().await;
+    }
     let after = Window::day(jiff::Timestamp::now());
     assert_eq!(before, after, "the day changed meanwhile; run the test again");
     let account = Account {
         scope: Scope::Namespace(plan.instance.namespace.clone()),
         window: after,
     };
-    let held = store.held(&account).await.unwrap().tokens;
+    let held = stores[0].held(&account).await.unwrap().tokens;
     let used = provider.used();
     assert!(used <= LIMIT, "{used} tokens were really used of {LIMIT}");
     assert!(held <= LIMIT, "the ledger holds {held} of {LIMIT}");
@@ -100,19 +105,19 @@ async fn turns(client: &sympozium_llm::runner::GatewayClient) -> Vec<&'static st
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_runs_at_once_overshoot_a_budget_by_nothing_in_memory() {
-    many_runs(Arc::new(InMemoryStore::new())).await;
+    many_runs(&[Arc::new(InMemoryStore::new())]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_runs_at_once_overshoot_a_budget_by_nothing_in_sqlite() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqlStore::sqlite(&folder.path().join("s.db")).await.unwrap();
-    many_runs(Arc::new(store)).await;
+    many_runs(&[Arc::new(store)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 #[ignore = "needs a PostgreSQL server in SYMPOZIUM_TEST_POSTGRES"]
-async fn many_runs_at_once_overshoot_a_budget_by_nothing_in_postgres() {
+async fn many_runs_of_two_gateways_overshoot_a_budget_by_nothing_in_postgres() {
     let server = std::env::var("SYMPOZIUM_TEST_POSTGRES").expect("SYMPOZIUM_TEST_POSTGRES has to be set");
     let mut url: url::Url = server.parse().expect("SYMPOZIUM_TEST_POSTGRES has to be a URL");
     let name = format!("sympozium_test_{}", uuid::Uuid::new_v4().simple());
@@ -120,10 +125,12 @@ async fn many_runs_at_once_overshoot_a_budget_by_nothing_in_postgres() {
     let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::query(create).execute(&mut admin).await.unwrap();
     url.set_path(&name);
-    let store = SqlStore::postgres(&SecretString::from(url.as_str()))
-        .await
-        .unwrap();
-    let result = AssertUnwindSafe(many_runs(Arc::new(store))).catch_unwind().await;
+    let mut stores = Vec::new();
+    for _ in 0..2 {
+        let store = SqlStore::postgres(&SecretString::from(url.as_str())).await;
+        stores.push(Arc::new(store.unwrap()));
+    }
+    let result = AssertUnwindSafe(many_runs(&stores)).catch_unwind().await;
     let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
     sqlx::query(drop).execute(&mut admin).await.unwrap();
     if let Err(panic) = result {

@@ -10,8 +10,12 @@
 
 mod budget;
 mod fetch;
+mod keyed;
+mod leaving;
+mod network;
 mod openai;
 mod providers;
+mod proxy;
 mod scene;
 mod server;
 mod steps;

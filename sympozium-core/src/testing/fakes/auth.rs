@@ -1,6 +1,6 @@
 //! Callers that are known by a fixed token or listener.
 
-use crate::auth::{AuthError, Authenticate, Caller, Credentials};
+use crate::auth::{AuthError, Authenticate, Caller, Credentials, Principal, Purpose};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -55,7 +55,11 @@ impl Authenticate for StaticAuth {
         });
         let caller = by_token
             .map(|(_, caller)| caller)
-            .or_else(|| by_listener.map(|(_, caller)| caller));
+            .or_else(|| by_listener.map(|(_, caller)| caller))
+            .filter(|caller| match (&caller.principal, credentials.purpose) {
+                (Principal::Agent, Purpose::Agent) | (Principal::Skill(_), Purpose::Egress) => true,
+                (Principal::Agent, Purpose::Egress) | (Principal::Skill(_), Purpose::Agent) => false,
+            });
         caller.cloned().ok_or(AuthError::Unauthenticated)
     }
 }

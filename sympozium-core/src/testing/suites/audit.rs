@@ -19,12 +19,13 @@ pub async fn audit_log(log: &dyn AuditLog) {
     senseless_questions_are_refused(log).await;
 }
 
-const KINDS: [AuditKind; 7] = [
+const KINDS: [AuditKind; 8] = [
     AuditKind::RunStarted,
     AuditKind::Verdict,
     AuditKind::ModelCall,
     AuditKind::ToolCall,
     AuditKind::Fetch,
+    AuditKind::Tunnel,
     AuditKind::Approval,
     AuditKind::RunEnded,
 ];

@@ -1,7 +1,7 @@
 //! The suite of [`Authenticate`].
 
 use super::{fails, ok, same};
-use crate::auth::{Authenticate, Credentials};
+use crate::auth::{Authenticate, Credentials, Principal, Purpose};
 use crate::ids::RunUid;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -22,20 +22,21 @@ pub struct KnownCaller {
 /// When it does not behave as its trait says.
 pub async fn authenticate(auth: &dyn Authenticate, known: &KnownCaller) {
     a_known_caller_is_the_run(auth, known).await;
+    an_agents_credentials_open_no_other_door(auth, known).await;
     nobody_else_is_let_in(auth, known).await;
 }
 
 fn bearer(token: &str) -> Credentials {
     Credentials {
         bearer: Some(SecretString::from(token)),
-        listener: None,
+        ..Credentials::default()
     }
 }
 
 fn listener(name: &str) -> Credentials {
     Credentials {
-        bearer: None,
         listener: Some(name.to_owned()),
+        ..Credentials::default()
     }
 }
 
@@ -51,12 +52,33 @@ async fn a_known_caller_is_the_run(auth: &dyn Authenticate, known: &KnownCaller)
         for _ in 0..2 {
             let caller = ok(auth.authenticate(credentials).await, "a known caller is let in");
             same(
+                &caller.principal,
+                &Principal::Agent,
+                "whoever has its credentials is its agent",
+            );
+            same(
                 &caller.plan.run.uid,
                 &known.run,
                 "a known caller is its run, each time",
             );
         }
     }
+}
+
+async fn an_agents_credentials_open_no_other_door(auth: &dyn Authenticate, known: &KnownCaller) {
+    let credentials = Credentials {
+        bearer: known.token.clone(),
+        listener: known.listener.clone(),
+        purpose: Purpose::Egress,
+        ..Credentials::default()
+    };
+    fails(
+        auth.authenticate(&credentials)
+            .await
+            .map(|caller| caller.plan.run.uid),
+        "unauthenticated",
+        "what an agent presents is no skill's way out",
+    );
 }
 
 async fn nobody_else_is_let_in(auth: &dyn Authenticate, known: &KnownCaller) {

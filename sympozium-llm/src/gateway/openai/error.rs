@@ -85,6 +85,7 @@ fn words(kind: ProblemKind, param: Option<&str>) -> (&'static str, &'static str)
         | ProblemKind::ProviderRefused
         | ProblemKind::FetchFailed
         | ProblemKind::RunNotReady
+        | ProblemKind::Stopping
         | ProblemKind::StoreUnavailable
         | ProblemKind::Timeout => ("server_error", own),
     }
@@ -93,7 +94,10 @@ fn words(kind: ProblemKind, param: Option<&str>) -> (&'static str, &'static str)
 /// Whether the client may try again by itself. What is worth repeating at the provider was repeated already.
 fn worth_repeating(kind: ProblemKind) -> bool {
     match kind {
-        ProblemKind::RateLimited | ProblemKind::RunNotReady | ProblemKind::StoreUnavailable => true,
+        ProblemKind::RateLimited
+        | ProblemKind::RunNotReady
+        | ProblemKind::Stopping
+        | ProblemKind::StoreUnavailable => true,
         ProblemKind::BadRequest
         | ProblemKind::ContextLength
         | ProblemKind::Unauthenticated

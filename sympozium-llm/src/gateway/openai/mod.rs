@@ -18,6 +18,7 @@ mod request;
 
 pub(super) use models::{model, models};
 
+use super::meter::OpenStream;
 use super::routes::{Admitted, Door, first_event, json, step};
 use super::turn::{Follower, Turn, TurnInput, start};
 use answer::{Identity, completion};
@@ -47,7 +48,7 @@ pub(super) async fn completions(State(door): State<Door>, request: Request) -> R
 
 async fn complete(door: &Door, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let Admitted { plan, .. } = door.admit(&parts.headers).await?;
+    let Admitted { plan, .. } = door.admit(&parts).await?;
     let (step, named) = step(&parts.headers)?;
     let limits = &door.gateway.inner.parts.limits;
     let wanted = request::understand(json(body, limits).await?, plan.model.thinking)?;
@@ -96,13 +97,15 @@ fn events(
     follower: Follower,
     chunks: Chunks,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
-    let state = (first, follower, chunks, VecDeque::<String>::new());
+    let open = OpenStream::begin();
+    let state = (first, follower, chunks, VecDeque::<String>::new(), open);
     stream::unfold(
         state,
-        |(mut first, mut follower, mut chunks, mut ready)| async move {
+        |(mut first, mut follower, mut chunks, mut ready, open)| async move {
             loop {
                 if let Some(data) = ready.pop_front() {
-                    return Some((Ok(Event::default().data(data)), (first, follower, chunks, ready)));
+                    let rest = (first, follower, chunks, ready, open);
+                    return Some((Ok(Event::default().data(data)), rest));
                 }
                 let event = match first.take() {
                     Some(event) => Some(event),

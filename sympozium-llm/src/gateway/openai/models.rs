@@ -5,7 +5,7 @@ use super::error::Refusal;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use http::request::Parts;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use sympozium_core::gateway::{Problem, ProblemKind};
@@ -13,8 +13,8 @@ use sympozium_core::ids::ModelName;
 use sympozium_core::policy::{Outcome, decide_model};
 use sympozium_core::run::RunPlan;
 
-pub(in super::super) async fn models(State(door): State<Door>, headers: HeaderMap) -> Response {
-    match door.admit(&headers).await {
+pub(in super::super) async fn models(State(door): State<Door>, request: Parts) -> Response {
+    match door.admit(&request).await {
         Ok(Admitted { plan, .. }) => {
             let all: Vec<_> = usable(&plan).iter().map(|model| shown(&plan, model)).collect();
             Json(json!({"object": "list", "data": all})).into_response()
@@ -26,9 +26,9 @@ pub(in super::super) async fn models(State(door): State<Door>, headers: HeaderMa
 pub(in super::super) async fn model(
     State(door): State<Door>,
     Path(id): Path<String>,
-    headers: HeaderMap,
+    request: Parts,
 ) -> Response {
-    let plan = match door.admit(&headers).await {
+    let plan = match door.admit(&request).await {
         Ok(Admitted { plan, .. }) => plan,
         Err(problem) => return Refusal::from(problem).into_response(),
     };

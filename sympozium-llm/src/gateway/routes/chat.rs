@@ -1,6 +1,6 @@
 //! `POST /v1/chat`: one turn as server-sent events.
 
-use super::super::meter;
+use super::super::meter::{self, OpenStream};
 use super::super::problem::Answer;
 use super::super::turn::{Follower, Turn, TurnInput, start};
 use super::{Admitted, Door, json, step};
@@ -20,7 +20,7 @@ pub(super) async fn post(State(door): State<Door>, request: Request) -> Response
 
 async fn chat(door: &Door, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let Admitted { plan, .. } = door.admit(&parts.headers).await?;
+    let Admitted { plan, .. } = door.admit(&parts).await?;
     let (step, named) = step(&parts.headers)?;
     let limits = &door.gateway.inner.parts.limits;
     let input = TurnInput::Next(json(body, limits).await?);
@@ -60,13 +60,17 @@ pub(in super::super) async fn first_event(
 
 /// The rest of a turn. Dropping the stream drops the follower, and not the turn.
 fn events(first: Option<GatewayEvent>, follower: Follower) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((first, follower), |(first, mut follower)| async move {
-        let event = match first {
-            Some(event) => event,
-            None => follower.next().await?,
-        };
-        Some((Ok(encode(&event)), (None, follower)))
-    })
+    let open = OpenStream::begin();
+    stream::unfold(
+        (first, follower, open),
+        |(first, mut follower, open)| async move {
+            let event = match first {
+                Some(event) => event,
+                None => follower.next().await?,
+            };
+            Some((Ok(encode(&event)), (None, follower, open)))
+        },
+    )
 }
 
 fn encode(event: &GatewayEvent) -> Event {

@@ -17,7 +17,7 @@ pub(super) async fn post(State(door): State<Door>, request: Request) -> Response
 
 async fn page(door: &Door, request: Request) -> Result<FetchResponse, Problem> {
     let (parts, body) = request.into_parts();
-    let Admitted { plan, clock } = door.admit(&parts.headers).await?;
+    let Admitted { plan, clock } = door.admit(&parts).await?;
     let inner = &door.gateway.inner;
     let wanted = json(body, &inner.parts.limits).await?;
     tokio::select! {

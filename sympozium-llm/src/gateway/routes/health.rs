@@ -2,6 +2,7 @@
 
 use super::super::builder::Stores;
 use super::super::problem::{self, Answer};
+use super::super::stage::{Stage, stopping};
 use super::{Door, missing};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +20,11 @@ pub(super) async fn alive() -> &'static str {
 }
 
 pub(super) async fn ready(State(door): State<Door>) -> Response {
-    let stores = &door.gateway.inner.parts.stores;
+    let inner = &door.gateway.inner;
+    if inner.course.stage() > Stage::Serving {
+        return Answer(stopping()).into_response();
+    }
+    let stores = &inner.parts.stores;
     let problem = match tokio::time::timeout(PATIENCE, ask(stores)).await {
         Ok(Ok(())) => return (StatusCode::OK, "ok").into_response(),
         Ok(Err(error)) => problem::of_store(&error),

@@ -13,15 +13,17 @@ pub(super) use chat::first_event;
 
 use super::problem::{self, Answer};
 use super::runs::RunClock;
+use super::server::Peer;
 use super::{Gateway, openai};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http::request::Parts;
 use http::{HeaderMap, Method, Uri, header};
 use secrecy::SecretString;
 use std::any::Any;
 use std::sync::Arc;
-use sympozium_core::auth::Credentials;
+use sympozium_core::auth::{AuthError, Credentials, Principal, Purpose};
 use sympozium_core::gateway::{Problem, ProblemKind, STEP_HEADER};
 use sympozium_core::ids::StepId;
 use sympozium_core::run::RunPlan;
@@ -35,7 +37,23 @@ pub(super) struct Door {
     pub(super) listener: Option<Arc<str>>,
 }
 
+/// Everything, for a listener of one run or of one person.
 pub(super) fn router(gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
+    finish(of_runs().merge(of_watchers()), gateway, listener)
+}
+
+/// What runs ask for and nothing else, for a listener that many of them reach: how the gateway does is not their business,
+/// and asking for it is not free.
+pub(super) fn runs_router(gateway: &Gateway) -> Router {
+    finish(of_runs(), gateway, None)
+}
+
+/// Health and metrics alone.
+pub(super) fn health_router(gateway: &Gateway) -> Router {
+    finish(of_watchers(), gateway, None)
+}
+
+fn of_runs() -> Router<Door> {
     Router::new()
         .route("/v1/run", get(run::get))
         .route("/v1/chat", post(chat::post))
@@ -43,9 +61,17 @@ pub(super) fn router(gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
         .route("/v1/models", get(openai::models))
         .route("/v1/models/{*id}", get(openai::model))
         .route("/v1/fetch", post(fetch::post))
+}
+
+fn of_watchers() -> Router<Door> {
+    Router::new()
         .route("/metrics", get(health::metrics))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+}
+
+fn finish(routes: Router<Door>, gateway: &Gateway, listener: Option<Arc<str>>) -> Router {
+    routes
         .fallback(missing)
         .method_not_allowed_fallback(missing)
         .layer(CatchPanicLayer::custom(panicked))
@@ -63,14 +89,20 @@ pub(super) struct Admitted {
 
 impl Door {
     /// Who is calling, if it may go on.
-    pub(super) async fn admit(&self, headers: &HeaderMap) -> Result<Admitted, Problem> {
+    pub(super) async fn admit(&self, request: &Parts) -> Result<Admitted, Problem> {
         let inner = &self.gateway.inner;
         let credentials = Credentials {
-            bearer: bearer(headers),
+            bearer: bearer(&request.headers),
             listener: self.listener.as_deref().map(str::to_owned),
+            purpose: Purpose::Agent,
+            peer: request.extensions.get().map(|Peer(peer)| *peer),
         };
         let caller = inner.parts.auth.authenticate(&credentials).await;
-        let plan = caller.map_err(|error| problem::of_auth(&error))?.plan;
+        let caller = caller.map_err(|error| problem::of_auth(&error))?;
+        let plan = match caller.principal {
+            Principal::Agent => caller.plan,
+            Principal::Skill(_) => return Err(problem::of_auth(&AuthError::Unauthenticated)),
+        };
         let clock = inner.runs.admit(&plan)?;
         Ok(Admitted { plan, clock })
     }

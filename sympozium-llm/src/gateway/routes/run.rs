@@ -8,18 +8,18 @@ use crate::windows::window_of;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use http::request::Parts;
 use sympozium_core::gateway::{Problem, RunInput};
 
-pub(super) async fn get(State(door): State<Door>, headers: HeaderMap) -> Response {
-    match input(&door, &headers).await {
+pub(super) async fn get(State(door): State<Door>, request: Parts) -> Response {
+    match input(&door, &request).await {
         Ok(input) => Json(input).into_response(),
         Err(problem) => Answer(problem).into_response(),
     }
 }
 
-async fn input(door: &Door, headers: &HeaderMap) -> Result<RunInput, Problem> {
-    let Admitted { plan, clock } = door.admit(headers).await?;
+async fn input(door: &Door, request: &Parts) -> Result<RunInput, Problem> {
+    let Admitted { plan, clock } = door.admit(request).await?;
     let inner = &door.gateway.inner;
     let provider = inner
         .parts

@@ -29,6 +29,8 @@ pub(super) struct Call<'a> {
     pub(super) flight: &'a Flight,
     pub(super) deadline: Instant,
     pub(super) cancel: &'a CancellationToken,
+    /// Cancelled when this gateway gives up what is under way.
+    pub(super) over: &'a CancellationToken,
 }
 
 /// How far an attempt got.
@@ -190,6 +192,9 @@ impl Call<'_> {
         tokio::select! {
             answer = whole => answer,
             () = self.cancel.cancelled() => Err(LlmError::Cancelled),
+            () = self.over.cancelled() => Err(LlmError::Interrupted {
+                detail: "the gateway stops".to_owned(),
+            }),
             () = tokio::time::sleep_until(self.deadline) => Err(LlmError::Timeout { limit: self.parts.limits.turn }),
         }
     }

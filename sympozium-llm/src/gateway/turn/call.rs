@@ -1,5 +1,6 @@
 //! A model call: decided, attempted as often as it helps, and on record.
 
+use super::super::stage::stopping;
 use super::super::{Inner, problem, runs};
 use super::attempt::{Call, Failure};
 use super::flight::Flight;
@@ -94,6 +95,7 @@ async fn attempts(
         flight,
         deadline,
         cancel: &clock.cancel,
+        over: &inner.course.over,
     };
     let mut attempt = 1;
     loop {
@@ -102,6 +104,9 @@ async fn attempts(
             Ok(answer) => return (Ok(answer), attempt),
             Err(failure) => failure,
         };
+        if inner.course.over.is_cancelled() {
+            return (Err(stopping().into()), attempt);
+        }
         if clock.remaining().is_zero() {
             return (Err(runs::time_is_up().into()), attempt);
         }
@@ -119,6 +124,7 @@ async fn attempts(
         tokio::select! {
             () = tokio::time::sleep(pause) => attempt += 1,
             () = clock.cancel.cancelled() => return (Err(failure), attempt),
+            () = inner.course.over.cancelled() => return (Err(stopping().into()), attempt),
         }
     }
 }

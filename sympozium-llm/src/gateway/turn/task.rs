@@ -1,5 +1,7 @@
 //! A turn from its beginning to its record.
 
+use super::super::meter::InFlight;
+use super::super::stage::stopping;
 use super::super::{Gateway, GatewayLimits, Inner, problem, runs};
 use super::answer;
 use super::call::{Wanted, call};
@@ -71,6 +73,7 @@ pub(crate) fn start(gateway: &Gateway, turn: Turn) -> Result<Follower, Problem> 
             }
             Entry::Occupied(_) => return Err(mismatch(&turn.step)),
             Entry::Vacant(_) if !room => return Err(crowded()),
+            Entry::Vacant(_) if inner.course.admit().is_err() => return Err(stopping()),
             Entry::Vacant(free) => free.insert(Arc::new(Flight::new(request))).clone(),
         }
     };
@@ -79,6 +82,7 @@ pub(crate) fn start(gateway: &Gateway, turn: Turn) -> Result<Follower, Problem> 
         inner: Arc::clone(inner),
         key,
         flight,
+        _counted: InFlight::begin(),
     };
     inner.turns.spawn(async move { landing.fly(&turn).await });
     Ok(follower)
@@ -104,6 +108,7 @@ struct Landing {
     inner: Arc<Inner>,
     key: StepKey,
     flight: Arc<Flight>,
+    _counted: InFlight,
 }
 
 impl Drop for Landing {
@@ -183,6 +188,7 @@ impl Landing {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => Ok(()),
             () = clock.cancel.cancelled() => Err(runs::ended()),
+            () = self.inner.course.over.cancelled() => Err(stopping()),
             () = tokio::time::sleep_until(clock.deadline) => Err(runs::time_is_up()),
         }
     }

@@ -3,6 +3,7 @@
 //! Whoever waits for an answer moves the connection's bytes meanwhile. Without a task of its own a request is on its way
 //! before anything else is done, and nothing has to wake anybody up.
 
+use super::transport::{self, Stream};
 use super::{GatewayEndpoint, GatewayError};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
@@ -15,13 +16,12 @@ use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::net::UnixStream;
 
 /// How long the rest of an answer that said all may take to come, before its connection is given up.
 const REST: Duration = Duration::from_millis(20);
 
 /// Moves the bytes of a connection; `None` when it has ended.
-type Mover = Option<Box<http1::Connection<TokioIo<UnixStream>, Full<Bytes>>>>;
+type Mover = Option<Box<http1::Connection<TokioIo<Box<dyn Stream>>, Full<Bytes>>>>;
 
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -37,13 +37,7 @@ pub(super) struct Unanswered {
 
 impl Connection {
     pub(super) async fn open(endpoint: &GatewayEndpoint) -> Result<Self, GatewayError> {
-        let GatewayEndpoint::Unix(path) = endpoint;
-        let socket = UnixStream::connect(path)
-            .await
-            .map_err(|source| GatewayError::Connect {
-                at: path.display().to_string(),
-                source,
-            })?;
+        let socket = transport::open(endpoint).await?;
         let (sender, mover) = handshake(TokioIo::new(socket)).await.map_err(broken)?;
         Ok(Self {
             sender,

@@ -18,6 +18,12 @@ pub enum GatewayError {
         #[source]
         source: std::io::Error,
     },
+    /// What it takes to ask it is not there.
+    #[error("the gateway can't be asked: {detail}")]
+    Setup {
+        /// What is wrong, without a token in it.
+        detail: String,
+    },
     /// The connection broke before the answer was complete.
     #[error("the connection to the gateway broke: {detail}")]
     Broken {
@@ -46,9 +52,11 @@ impl GatewayError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Problem(problem) => refusal(problem.kind).is_some(),
-            Self::Connect { .. } | Self::Broken { .. } | Self::Unexplained { .. } | Self::Protocol { .. } => {
-                false
-            }
+            Self::Connect { .. }
+            | Self::Setup { .. }
+            | Self::Broken { .. }
+            | Self::Unexplained { .. }
+            | Self::Protocol { .. } => false,
         }
     }
 
@@ -66,7 +74,7 @@ impl GatewayError {
                 after: None,
                 detail: "the gateway gave no explanation".to_owned(),
             },
-            Self::Protocol { detail } => LlmError::Protocol { detail },
+            Self::Setup { detail } | Self::Protocol { detail } => LlmError::Protocol { detail },
         }
     }
 }
@@ -74,9 +82,10 @@ impl GatewayError {
 impl Classify for GatewayError {
     fn retry(&self) -> Retry {
         match self {
-            Self::Connect { .. } | Self::Broken { .. } => Retry::Backoff,
+            // Token and certificates are written anew now and then, and may be missing for that moment.
+            Self::Connect { .. } | Self::Setup { .. } | Self::Broken { .. } => Retry::Backoff,
             Self::Problem(problem) => match problem.kind {
-                ProblemKind::RunNotReady | ProblemKind::StoreUnavailable => problem
+                ProblemKind::RunNotReady | ProblemKind::Stopping | ProblemKind::StoreUnavailable => problem
                     .retry_after_ms
                     .map_or(Retry::Backoff, |ms| Retry::After(Duration::from_millis(ms))),
                 // The gateway has tried what can be tried; everything else stays as it is.
@@ -106,6 +115,7 @@ impl Classify for GatewayError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Connect { .. } => "connect",
+            Self::Setup { .. } => "setup",
             Self::Broken { .. } => "interrupted",
             Self::Problem(problem) => short(problem.kind),
             Self::Unexplained { .. } => "unavailable",
@@ -138,6 +148,7 @@ fn refusal(kind: ProblemKind) -> Option<&'static str> {
         | ProblemKind::ProviderRefused
         | ProblemKind::FetchFailed
         | ProblemKind::RunNotReady
+        | ProblemKind::Stopping
         | ProblemKind::StoreUnavailable
         | ProblemKind::Timeout => None,
     }
@@ -175,6 +186,7 @@ fn of_problem(problem: Problem) -> LlmError {
         | ProblemKind::ProviderUnavailable
         | ProblemKind::FetchFailed
         | ProblemKind::RunNotReady
+        | ProblemKind::Stopping
         | ProblemKind::StoreUnavailable
         | ProblemKind::Timeout => LlmError::Unavailable {
             status,

@@ -1,6 +1,6 @@
 //! Asks the gateway on behalf of one run: input, model turns, web pages. Entry type: [`GatewayClient`].
 //!
-//! HTTP/1.1 without TLS over the run's own socket. Steps are idempotent, so a broken connection is answered by asking for
+//! HTTP/1.1: over the run's own socket without TLS, or over TLS with the run's token. Steps are idempotent, so a broken connection is answered by asking for
 //! the same step again; only new messages travel.
 
 mod connection;
@@ -8,6 +8,7 @@ mod error;
 mod event_stream;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub use error::GatewayError;
 pub use sympozium_core::run::GatewayEndpoint;
@@ -54,11 +55,17 @@ impl fmt::Debug for GatewayClient {
 }
 
 impl GatewayClient {
-    /// A client that keeps asking for two minutes when the gateway is away: longer than its restart takes.
+    /// A client that keeps asking when the gateway is away or does not know the run yet: for two minutes on this machine,
+    /// longer than a restart takes; for ten in a cluster, where the run's pod has to be noted first, possibly by an operator
+    /// that is being replaced. The run's own deadline ends it in any case.
     pub fn new(endpoint: GatewayEndpoint) -> Self {
+        let patience = match endpoint {
+            GatewayEndpoint::Unix(_) => Duration::from_mins(2),
+            GatewayEndpoint::Tls(_) => Duration::from_mins(10),
+        };
         Self {
             endpoint,
-            patience: Duration::from_mins(2),
+            patience,
             idle: Arc::default(),
         }
     }
@@ -118,6 +125,35 @@ impl GatewayClient {
         }
     }
 
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        step: Option<&StepId>,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, GatewayError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, transport::host(&self.endpoint));
+        if let Some(authorization) = transport::authorization(&self.endpoint)? {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(step) = step {
+            request = request
+                .header(STEP_HEADER, step.as_str())
+                .header(header::ACCEPT, "text/event-stream");
+        }
+        request
+            .body(Full::new(body))
+            .map_err(|error| GatewayError::Protocol {
+                detail: format!("the request can't be made: {error}"),
+            })
+    }
+
     /// Reads an answer whole, after which the connection is free again.
     async fn whole(&self, mut connection: Connection, mut body: Incoming) -> Result<Bytes, GatewayError> {
         let whole = connection.collect(&mut body, MAX_DOCUMENT).await?;
@@ -132,7 +168,7 @@ impl GatewayClient {
         body: Bytes,
     ) -> Result<T, GatewayError> {
         let repeated = method == Method::GET;
-        let request = request(method, path, None, body)?;
+        let request = self.request(method, path, None, body)?;
         let (connection, answer) = self.exchange(request, repeated).await?;
         let status = answer.status();
         let body = self.whole(connection, answer.into_body()).await?;
@@ -151,7 +187,7 @@ impl GatewayClient {
         body: Bytes,
         events: &mut (dyn FnMut(TurnEvent) + Send),
     ) -> Result<ChatResponse, GatewayError> {
-        let request = request(Method::POST, "/v1/chat", Some(step), body)?;
+        let request = self.request(Method::POST, "/v1/chat", Some(step), body)?;
         let (connection, answer) = self.exchange(request, true).await?;
         if !answer.status().is_success() {
             let status = answer.status();
@@ -238,31 +274,6 @@ fn encode<T: serde::Serialize>(value: &T) -> Result<Bytes, GatewayError> {
         .map(Bytes::from)
         .map_err(|error| GatewayError::Protocol {
             detail: format!("the request can't be written as JSON: {error}"),
-        })
-}
-
-fn request(
-    method: Method,
-    path: &str,
-    step: Option<&StepId>,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, GatewayError> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::HOST, "gateway");
-    if !body.is_empty() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
-    }
-    if let Some(step) = step {
-        request = request
-            .header(STEP_HEADER, step.as_str())
-            .header(header::ACCEPT, "text/event-stream");
-    }
-    request
-        .body(Full::new(body))
-        .map_err(|error| GatewayError::Protocol {
-            detail: format!("the request can't be made: {error}"),
         })
 }
 

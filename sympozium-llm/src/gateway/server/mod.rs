@@ -1,26 +1,26 @@
 //! Serving a gateway on a socket: who gets in, how many at once, and how it ends.
 
-use super::{Gateway, GatewayLimits, routes};
+mod connection;
+mod socket;
+mod tls;
+
+pub(super) use connection::Peer;
+pub use socket::RunSocket;
+pub use tls::{ServerTls, TlsSetupError};
+
+use super::{Gateway, routes};
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
+use connection::{Connection, Listening};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io};
 use sympozium_core::error::{Classify, Retry};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-/// The largest head of a request, in bytes.
-const MAX_HEAD: usize = 64 << 10;
 /// How many connections in a row may fail to be accepted, with a pause after each.
 const FAILURES: u32 = 100;
 /// The pause after a connection that could not be accepted: usually the process has too many open files.
@@ -73,64 +73,6 @@ impl Classify for ServeError {
     }
 }
 
-/// A Unix socket that is bound and waits to be served. Connections made meanwhile wait too.
-///
-/// Only its owner may connect (mode 0600). Dropping it removes the file.
-#[derive(Debug)]
-pub struct RunSocket {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl RunSocket {
-    /// Binds a socket at `path`. A file that a killed gateway left there is replaced; a socket on which somebody
-    /// answers is not. Needs a tokio runtime.
-    pub fn bind(path: &Path) -> Result<Self, ServeError> {
-        let failed = |source| ServeError::Bind {
-            path: path.to_owned(),
-            source,
-        };
-        if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
-            return Err(failed(io::Error::from(io::ErrorKind::AlreadyExists)));
-        }
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            return Err(ServeError::InUse {
-                path: path.to_owned(),
-            });
-        }
-        let listener = bind_privately(path).map_err(failed)?;
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-        })
-    }
-}
-
-/// The socket appears at its place with its permissions: made in a folder that nobody else can enter, then moved.
-fn bind_privately(path: &Path) -> io::Result<UnixListener> {
-    let id = Uuid::new_v4().simple().to_string();
-    let short = id.get(..8).unwrap_or(&id);
-    let folder = path.with_file_name(format!(".{short}"));
-    fs::DirBuilder::new().mode(0o700).create(&folder)?;
-    let made = folder.join("s");
-    let bound = UnixListener::bind(&made).and_then(|listener| {
-        fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
-        fs::rename(&made, path)?;
-        Ok(listener)
-    });
-    let _ = fs::remove_file(&made);
-    fs::remove_dir(&folder)?;
-    bound
-}
-
-impl Drop for RunSocket {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, path = %self.path.display(), "the socket's file was gone already");
-        }
-    }
-}
-
 impl Gateway {
     /// Binds a socket ([`RunSocket::bind`]) and serves it until `cancel`, then removes it. Whoever comes in on it is
     /// known by `listener_name`.
@@ -168,6 +110,39 @@ impl Gateway {
             .await
     }
 
+    /// Serves a TCP listener over TLS until `cancel`, with a certificate that is read again when its files change.
+    /// Callers are known by their bearer token. Skills have their way out here, if there is one ([`GatewayBuilder::proxy`]).
+    /// Health and metrics are not shown here: [`serve_health`](Self::serve_health).
+    ///
+    /// [`GatewayBuilder::proxy`]: super::GatewayBuilder::proxy
+    pub async fn serve_tls(
+        &self,
+        listener: TcpListener,
+        tls: &ServerTls,
+        cancel: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let following = cancel.child_token();
+        let listening = Listening::Tls(&listener, tls.acceptor());
+        let router = routes::runs_router(self);
+        let serving = async {
+            let ended = self.serve(&listening, router, cancel).await;
+            following.cancel();
+            ended
+        };
+        let (ended, ()) = tokio::join!(serving, tls.follow(following.clone()));
+        ended
+    }
+
+    /// Serves health and metrics alone, without TLS and without credentials, for whoever watches over the gateway.
+    pub async fn serve_health(
+        &self,
+        listener: TcpListener,
+        cancel: CancellationToken,
+    ) -> Result<(), ServeError> {
+        self.serve(&Listening::Tcp(&listener), routes::health_router(self), cancel)
+            .await
+    }
+
     async fn serve(
         &self,
         listening: &Listening<'_>,
@@ -196,11 +171,12 @@ impl Gateway {
                 Ok((stream, permit)) => {
                     failures = 0;
                     let connection = Connection {
-                        stream,
+                        accepted: stream,
                         permit,
                         router: router.clone(),
+                        gateway: self.clone(),
                     };
-                    connections.spawn(connection.serve(limits.clone(), stopped.clone()));
+                    connections.spawn(connection.serve(stopped.clone()));
                 }
                 Err(source) if failures + 1 >= FAILURES => {
                     break Err(ServeError::Accept {
@@ -218,63 +194,5 @@ impl Gateway {
         stopped.cancel();
         while connections.join_next().await.is_some() {}
         ended
-    }
-}
-
-/// Bytes in both directions.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
-
-enum Listening<'a> {
-    Unix(&'a UnixListener),
-    Tcp(&'a TcpListener),
-}
-
-impl Listening<'_> {
-    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match self {
-            Self::Unix(listener) => Box::new(listener.accept().await?.0),
-            Self::Tcp(listener) => {
-                let stream = listener.accept().await?.0;
-                // Events are small, and each should leave at once.
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-        })
-    }
-}
-
-struct Connection {
-    stream: Box<dyn Stream>,
-    permit: OwnedSemaphorePermit,
-    router: Router,
-}
-
-impl Connection {
-    /// Answers requests until the client goes away, or until `stopped`: then what is under way has a moment to end.
-    async fn serve(self, limits: GatewayLimits, stopped: CancellationToken) {
-        let Self {
-            stream,
-            permit,
-            router,
-        } = self;
-        let mut server = http1::Builder::new();
-        server
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.receive)
-            .max_buf_size(MAX_HEAD);
-        let mut connection =
-            pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = stopped.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::time::timeout(limits.drain, connection).await.unwrap_or(Ok(()))
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection broke");
-        }
-        drop(permit);
     }
 }
