@@ -209,10 +209,30 @@ mod tests {
         let (run, other) = (RunUid::random(), RunUid::random());
         let key = run.to_string();
         for (topic, key, source, wanted) in [
-            (Topic::AgentRunCompleted, key.as_str(), Source::Run(namespace("team"), run), true),
-            (Topic::AgentRunCompleted, &key, Source::Run(namespace("team"), other), false),
-            (Topic::AgentRunCompleted, &key, Source::Run(namespace("mate"), run), false),
-            (Topic::AgentRunCompleted, &key, Source::Part("router".to_owned()), false),
+            (
+                Topic::AgentRunCompleted,
+                key.as_str(),
+                Source::Run(namespace("team"), run),
+                true,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Run(namespace("team"), other),
+                false,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Run(namespace("mate"), run),
+                false,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Part("router".to_owned()),
+                false,
+            ),
             (Topic::Receipt, &key, Source::Run(namespace("team"), run), false),
             (Topic::Receipt, &key, Source::Part("router".to_owned()), true),
             (
@@ -227,9 +247,18 @@ mod tests {
                 Source::Channel(namespace("team"), ChannelKind::Telegram),
                 false,
             ),
-            (Topic::ChannelMessageReceived, &key, Source::Run(namespace("team"), run), false),
+            (
+                Topic::ChannelMessageReceived,
+                &key,
+                Source::Run(namespace("team"), run),
+                false,
+            ),
         ] {
-            assert_eq!(agrees(topic, key, source.clone()), wanted, "{topic} {key} {source}");
+            assert_eq!(
+                agrees(topic, key, source.clone()),
+                wanted,
+                "{topic} {key} {source}"
+            );
         }
     }
 }

@@ -95,7 +95,11 @@ impl Principal {
             }
             Self::Channel { instance, kind, .. } => {
                 let mut publish = speaks(Speaker::Channel, Some(instance), kind.as_str());
-                publish.extend(self.reader().iter().flat_map(|reader| reads(StreamKind::Work, reader)));
+                publish.extend(
+                    self.reader()
+                        .iter()
+                        .flat_map(|reader| reads(StreamKind::Work, reader)),
+                );
                 publish
             }
             Self::Operator { .. } => operator(),
@@ -115,7 +119,12 @@ fn speaks(speaker: Speaker, instance: Option<&InstanceRef>, key: &str) -> Vec<St
     });
     let topics = Topic::ALL.iter().filter(|topic| topic.speaker() == speaker);
     topics
-        .map(|topic| format!("sympozium.{}.{namespace}.{name}.{topic}.{key}", topic.stream().token()))
+        .map(|topic| {
+            format!(
+                "sympozium.{}.{namespace}.{name}.{topic}.{key}",
+                topic.stream().token()
+            )
+        })
         .collect()
 }
 
@@ -151,7 +160,8 @@ fn operator() -> Vec<String> {
         );
         publish.push(format!("$JS.API.CONSUMER.NAMES.{stream}"));
         publish.extend(
-            ["CREATE", "DELETE", "INFO", "MSG.NEXT"].map(|call| format!("$JS.API.CONSUMER.{call}.{stream}.*")),
+            ["CREATE", "DELETE", "INFO", "MSG.NEXT"]
+                .map(|call| format!("$JS.API.CONSUMER.{call}.{stream}.*")),
         );
         publish.push(format!("$JS.ACK.{stream}.>"));
     }

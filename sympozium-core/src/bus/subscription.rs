@@ -129,13 +129,23 @@ mod tests {
             (
                 subscription(),
                 StreamKind::Work,
-                vec!["sympozium.w.*.*.agent.run.completed.*", "sympozium.w.*.*.receipt.*"],
+                vec![
+                    "sympozium.w.*.*.agent.run.completed.*",
+                    "sympozium.w.*.*.receipt.*",
+                ],
             ),
-            (subscription(), StreamKind::Stream, vec!["sympozium.s.*.*.agent.stream.chunk.*"]),
+            (
+                subscription(),
+                StreamKind::Stream,
+                vec!["sympozium.s.*.*.agent.stream.chunk.*"],
+            ),
             (
                 narrow,
                 StreamKind::Work,
-                vec!["sympozium.w.team.sre.agent.run.completed.slack", "sympozium.w.team.sre.receipt.slack"],
+                vec![
+                    "sympozium.w.team.sre.agent.run.completed.slack",
+                    "sympozium.w.team.sre.receipt.slack",
+                ],
             ),
         ] {
             assert_eq!(subscription.filters(stream), wanted);
@@ -149,9 +159,15 @@ mod tests {
                 ack_wait: Duration::from_secs(secs),
                 ..subscription()
             };
-            attempts.iter().map(|attempt| subscription.wait(*attempt).as_secs()).collect()
+            attempts
+                .iter()
+                .map(|attempt| subscription.wait(*attempt).as_secs())
+                .collect()
         };
-        assert_eq!(waits(30, &[0, 1, 2, 3, 5, 6, 1000]), [30, 30, 60, 120, 480, 600, 600]);
+        assert_eq!(
+            waits(30, &[0, 1, 2, 3, 5, 6, 1000]),
+            [30, 30, 60, 120, 480, 600, 600]
+        );
         assert_eq!(waits(3_600, &[1, 2]), [3_600, 3_600]);
     }
 
@@ -159,14 +175,35 @@ mod tests {
     fn senseless_subscriptions_are_refused() {
         subscription().check().unwrap();
         for wrong in [
-            Subscription { reader: String::new(), ..subscription() },
-            Subscription { reader: "a.b".to_owned(), ..subscription() },
-            Subscription { topics: vec![], ..subscription() },
-            Subscription { key: Some("*".to_owned()), ..subscription() },
-            Subscription { max_deliver: 0, ..subscription() },
-            Subscription { ack_wait: Duration::ZERO, ..subscription() },
+            Subscription {
+                reader: String::new(),
+                ..subscription()
+            },
+            Subscription {
+                reader: "a.b".to_owned(),
+                ..subscription()
+            },
+            Subscription {
+                topics: vec![],
+                ..subscription()
+            },
+            Subscription {
+                key: Some("*".to_owned()),
+                ..subscription()
+            },
+            Subscription {
+                max_deliver: 0,
+                ..subscription()
+            },
+            Subscription {
+                ack_wait: Duration::ZERO,
+                ..subscription()
+            },
         ] {
-            assert!(matches!(wrong.check(), Err(BusError::Refused { .. })), "{wrong:?}");
+            assert!(
+                matches!(wrong.check(), Err(BusError::Refused { .. })),
+                "{wrong:?}"
+            );
         }
     }
 }

@@ -65,7 +65,7 @@ pub use fakes::{
 };
 pub use servers::NatsServer;
 pub use suites::{
-    BusFixture, ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate,
-    channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store, skill_source,
-    step_log,
+    BusFixture, ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log,
+    authenticate, channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store,
+    skill_source, step_log,
 };

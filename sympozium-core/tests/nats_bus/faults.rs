@@ -16,13 +16,20 @@ use tokio_util::sync::CancellationToken;
 async fn forged_and_broken_events_are_counted_and_dropped_on_nats() {
     let server = NatsServer::start("");
     let bus = connect(&server.url()).await;
-    let mut deliveries = bus.subscribe(subscription("r", Topic::AgentRunCompleted)).await.unwrap();
+    let mut deliveries = bus
+        .subscribe(subscription("r", Topic::AgentRunCompleted))
+        .await
+        .unwrap();
     let run = RunUid::random();
     let good = envelope(run, Topic::AgentRunCompleted);
     let stranger = async_nats::connect(server.url()).await.unwrap();
     let subject = good.subject.to_string();
     let forged = [
-        serde_json::to_vec(&Envelope { source: Source::Part("router".to_owned()), ..good.clone() }).unwrap(),
+        serde_json::to_vec(&Envelope {
+            source: Source::Part("router".to_owned()),
+            ..good.clone()
+        })
+        .unwrap(),
         serde_json::to_vec(&envelope(RunUid::random(), Topic::AgentRunCompleted)).unwrap(),
         b"not even JSON".to_vec(),
     ];
@@ -45,7 +52,9 @@ async fn forged_and_broken_events_are_counted_and_dropped_on_nats() {
     let counted = async {
         while bus.malformed() <= count {
             assert!(
-                tokio::time::timeout(Duration::from_millis(50), deliveries.next()).await.is_err(),
+                tokio::time::timeout(Duration::from_millis(50), deliveries.next())
+                    .await
+                    .is_err(),
                 "nothing else is delivered"
             );
         }
@@ -77,19 +86,43 @@ async fn a_refused_subject_fails_at_once_on_nats() {
     };
     let bus = NatsBus::connect(pod("pod")).await.unwrap();
     let (run, start) = (RunUid::random(), Instant::now());
-    bus.publish(envelope(run, Topic::AgentStatusUpdate)).await.unwrap();
-    let error = bus.publish(envelope(run, Topic::AgentRunCompleted)).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry().is_worthwhile()), ("forbidden", false), "{error}");
+    bus.publish(envelope(run, Topic::AgentStatusUpdate))
+        .await
+        .unwrap();
+    let error = bus
+        .publish(envelope(run, Topic::AgentRunCompleted))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.retry().is_worthwhile()),
+        ("forbidden", false),
+        "{error}"
+    );
     assert!(error.to_string().contains("agent.run.completed"), "{error}");
-    let error = bus.subscribe(subscription("r", Topic::Receipt)).await.err().unwrap();
+    let error = bus
+        .subscribe(subscription("r", Topic::Receipt))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), "forbidden", "{error}");
     // The right to look for a reader is no reader.
-    let error = bus.subscribe(subscription("other", Topic::Receipt)).await.err().unwrap();
+    let error = bus
+        .subscribe(subscription("other", Topic::Receipt))
+        .await
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), "bus-unavailable", "{error}");
 
     let strange = NatsBus::connect(pod("someone-else")).await.unwrap();
-    let error = strange.publish(envelope(run, Topic::AgentStatusUpdate)).await.unwrap_err();
-    assert_eq!(error.kind(), "forbidden", "no answer can come to an inbox that is not the pod's: {error}");
+    let error = strange
+        .publish(envelope(run, Topic::AgentStatusUpdate))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        "forbidden",
+        "no answer can come to an inbox that is not the pod's: {error}"
+    );
     assert!(start.elapsed() < DEADLINE, "a refusal needs no deadline");
     for bus in [operator, bus, strange] {
         bus.close().await;
@@ -101,7 +134,10 @@ async fn a_refused_subject_fails_at_once_on_nats() {
 async fn a_full_or_oversized_message_is_told_apart_on_nats() {
     let server = NatsServer::start("max_payload: 65536");
     let bus = NatsBus::connect(settings(&server.url())).await.unwrap();
-    let tiny = StreamLimits { work_bytes: 100_000, ..LIMITS };
+    let tiny = StreamLimits {
+        work_bytes: 100_000,
+        ..LIMITS
+    };
     bus.ensure_streams(&tiny).await.unwrap();
     let said = |bytes: usize| Envelope {
         data: json!("x".repeat(bytes)),
@@ -111,7 +147,11 @@ async fn a_full_or_oversized_message_is_told_apart_on_nats() {
     bus.publish(said(60_000)).await.unwrap();
     let full = said(60_000);
     let error = bus.publish(full.clone()).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry().is_worthwhile()), ("bus-full", true), "{error}");
+    assert_eq!(
+        (error.kind(), error.retry().is_worthwhile()),
+        ("bus-full", true),
+        "{error}"
+    );
     // Limits are brought up to date, again and again; then what was refused finds its place.
     for _ in 0..2 {
         bus.ensure_streams(&LIMITS).await.unwrap();
@@ -131,10 +171,17 @@ async fn an_outage_is_told_within_the_deadline_and_passes_on_nats() {
     });
     let hasty = hasty.await.unwrap();
     let said = envelope(RunUid::random(), Topic::AgentRunCompleted);
-    let mut deliveries = bus.subscribe(subscription("r", Topic::AgentRunCompleted)).await.unwrap();
+    let mut deliveries = bus
+        .subscribe(subscription("r", Topic::AgentRunCompleted))
+        .await
+        .unwrap();
     server.kill();
     let error = hasty.publish(said.clone()).await.unwrap_err();
-    assert_eq!((error.kind(), error.retry().is_worthwhile()), ("bus-unavailable", true), "{error}");
+    assert_eq!(
+        (error.kind(), error.retry().is_worthwhile()),
+        ("bus-unavailable", true),
+        "{error}"
+    );
     let error = NatsBus::connect(settings(&server.url())).await.unwrap_err();
     assert_eq!(error.kind(), "bus-unavailable", "{error}");
     server.restart();
@@ -164,7 +211,10 @@ async fn readers_are_prepared_listed_and_forgotten_on_nats() {
     });
     let pod = pod.await.unwrap();
     let wanted = subscription("pod", Topic::AgentStatusUpdate);
-    assert_eq!(pod.subscribe(wanted.clone()).await.err().unwrap().kind(), "bus-unavailable");
+    assert_eq!(
+        pod.subscribe(wanted.clone()).await.err().unwrap().kind(),
+        "bus-unavailable"
+    );
     for _ in 0..2 {
         operator.prepare_reader(&wanted).await.unwrap();
     }
@@ -203,7 +253,11 @@ async fn a_lost_acknowledgement_brings_the_event_again_on_nats() {
     let delivery = next(&mut deliveries).await;
     server.kill();
     let error = delivery.ack().await.unwrap_err();
-    assert_eq!((error.kind(), error.retry().is_worthwhile()), ("bus-unavailable", true), "{error}");
+    assert_eq!(
+        (error.kind(), error.retry().is_worthwhile()),
+        ("bus-unavailable", true),
+        "{error}"
+    );
     server.restart();
     // An acknowledgement can be lost too; then it comes once more.
     let settled = async {
@@ -225,13 +279,20 @@ async fn a_lost_acknowledgement_brings_the_event_again_on_nats() {
 async fn dead_letters_of_a_time_without_a_keeper_are_made_up_for_once_on_nats() {
     let mut server = NatsServer::start("");
     let bus = connect(&server.url()).await;
-    let mut deliveries = bus.subscribe(subscription("r", Topic::AgentRunCompleted)).await.unwrap();
+    let mut deliveries = bus
+        .subscribe(subscription("r", Topic::AgentRunCompleted))
+        .await
+        .unwrap();
     let mut wanted = Vec::new();
     for number in 0..5 {
         let said = envelope(RunUid::random(), Topic::AgentRunCompleted);
         bus.publish(said.clone()).await.unwrap();
         let reason = format!("reason {number}");
-        next(&mut deliveries).await.terminate(reason.clone()).await.unwrap();
+        next(&mut deliveries)
+            .await
+            .terminate(reason.clone())
+            .await
+            .unwrap();
         wanted.push(DeadLetter {
             reader: "r".to_owned(),
             envelope: said,

@@ -32,7 +32,9 @@ async fn a_token_of_nobodys_or_none_is_refused_on_nats() {
     let expired = bridge();
     let expired_settings = installation.settings(&expired);
     let token = format!("token-of-{}", expired.pod());
-    installation.tokens.know_until(&token, expired, Timestamp::now() - SignedDuration::from_secs(1));
+    installation
+        .tokens
+        .know_until(&token, expired, Timestamp::now() - SignedDuration::from_secs(1));
     let with = |credential| NatsSettings {
         credential,
         ..good.clone()
@@ -40,29 +42,45 @@ async fn a_token_of_nobodys_or_none_is_refused_on_nats() {
     for (settings, what) in [
         (with(Credential::Nothing), "no token"),
         (
-            with(Credential::TokenFile(installation.token_file(&bridge(), "stolen or made up"))),
+            with(Credential::TokenFile(
+                installation.token_file(&bridge(), "stolen or made up"),
+            )),
             "a token of nobody's",
         ),
         (
             with(Credential::TokenFile(installation.server.dir().join("missing"))),
             "a file that is not there",
         ),
-        (with(Credential::NkeySeed(nkeys::KeyPair::new_user().seed().unwrap().into())), "a key"),
+        (
+            with(Credential::NkeySeed(
+                nkeys::KeyPair::new_user().seed().unwrap().into(),
+            )),
+            "a key",
+        ),
         (ended_settings, "the token of a run that has ended"),
         (expired_settings, "a token that has expired"),
     ] {
         let start = Instant::now();
         let error = NatsBus::connect(settings).await.unwrap_err();
         assert_eq!(error.kind(), "unauthenticated", "{what}: {error}");
-        assert!(start.elapsed() < good.deadline, "{what} is refused before the deadline");
+        assert!(
+            start.elapsed() < good.deadline,
+            "{what} is refused before the deadline"
+        );
     }
     let bus = NatsBus::connect(good).await.unwrap();
     insist(&bus, &known).await;
     bus.close().await;
     // The server's log has the reasons, and no token.
     let log = installation.server.log();
-    assert!(log.contains("the run has ended") || log.contains("The run has ended"), "{log}");
-    assert!(!log.contains("token-of-") && !log.contains("stolen or made up"), "{log}");
+    assert!(
+        log.contains("the run has ended") || log.contains("The run has ended"),
+        "{log}"
+    );
+    assert!(
+        !log.contains("token-of-") && !log.contains("stolen or made up"),
+        "{log}"
+    );
     callout.stop().await;
 }
 
@@ -78,9 +96,15 @@ async fn without_a_callout_who_is_in_goes_on_and_nobody_comes_in_on_nats() {
 
     insist(&bus, &inside).await;
     let start = Instant::now();
-    let error = NatsBus::connect(installation.settings(&bridge())).await.unwrap_err();
+    let error = NatsBus::connect(installation.settings(&bridge()))
+        .await
+        .unwrap_err();
     assert!(error.retry().is_worthwhile(), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(5), "it fails cleanly, after {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "it fails cleanly, after {:?}",
+        start.elapsed()
+    );
     insist(&bus, &inside).await;
 
     // Two share the work; with either of them everybody comes in.
@@ -135,7 +159,10 @@ async fn a_run_that_ended_is_put_out_and_stays_out_on_nats() {
     let callout = installation.callout(LIFETIME).await;
     let operator = installation.operator().await;
     let (ended, other) = (bridge(), bridge());
-    let (bus, stays) = (installation.connect(&ended).await, installation.connect(&other).await);
+    let (bus, stays) = (
+        installation.connect(&ended).await,
+        installation.connect(&other).await,
+    );
     insist(&bus, &ended).await;
 
     installation.tokens.end(&format!("token-of-{}", ended.pod()));
@@ -145,7 +172,10 @@ async fn a_run_that_ended_is_put_out_and_stays_out_on_nats() {
     let out = async {
         let said = || said(run_of(&ended), Topic::AgentStatusUpdate);
         while bus.publish(said()).await.is_ok() {}
-        assert!(bus.publish(said()).await.is_err(), "it tries to come in again, and may not");
+        assert!(
+            bus.publish(said()).await.is_err(),
+            "it tries to come in again, and may not"
+        );
     };
     tokio::time::timeout(DEADLINE, out).await.unwrap();
     insist(&stays, &other).await;
@@ -169,15 +199,32 @@ async fn tls_with_an_authority_of_our_own_keeps_strangers_away_on_nats() {
     let good = installation.settings(&principal);
     let other = Installation::start_with_tls();
     for (settings, what) in [
-        (NatsSettings { ca_file: other.ca_file.clone(), ..good.clone() }, "another's authority"),
-        (NatsSettings { ca_file: None, ..good.clone() }, "the system's authorities"),
+        (
+            NatsSettings {
+                ca_file: other.ca_file.clone(),
+                ..good.clone()
+            },
+            "another's authority",
+        ),
+        (
+            NatsSettings {
+                ca_file: None,
+                ..good.clone()
+            },
+            "the system's authorities",
+        ),
     ] {
         let error = NatsBus::connect(settings).await.unwrap_err();
         assert_eq!(error.kind(), "bus-unavailable", "{what}: {error}");
     }
     // A server without TLS gets no token of a client that wants it.
     let plain = NatsServer::start("");
-    let error = NatsBus::connect(NatsSettings { servers: plain.url(), ..good }).await.unwrap_err();
+    let error = NatsBus::connect(NatsSettings {
+        servers: plain.url(),
+        ..good
+    })
+    .await
+    .unwrap_err();
     assert_eq!(error.kind(), "bus-unavailable", "{error}");
     operator.close().await;
     callout.stop().await;

@@ -133,7 +133,9 @@ impl Installation {
             lifetime,
         };
         let tokens: Arc<dyn BusAuthenticator> = self.tokens.clone();
-        let service = CalloutService::connect(settings, &self.keys, tokens).await.unwrap();
+        let service = CalloutService::connect(settings, &self.keys, tokens)
+            .await
+            .unwrap();
         let service = Arc::new(service);
         let stop = CancellationToken::new();
         let task = tokio::spawn({
@@ -161,7 +163,9 @@ impl Installation {
             credential: Credential::TokenFile(self.token_file(principal, &token)),
             ca_file: self.ca_file.clone(),
             readers: match principal {
-                Principal::Operator { .. } | Principal::ApiServer { .. } => Readers::Own { forget_after: None },
+                Principal::Operator { .. } | Principal::ApiServer { .. } => {
+                    Readers::Own { forget_after: None }
+                }
                 Principal::Bridge { .. } | Principal::Channel { .. } => Readers::Prepared,
             },
             deadline: Duration::from_secs(10),
@@ -292,7 +296,10 @@ impl Raw {
         let mut errors = self.errors.lock().await;
         let mut found = None;
         loop {
-            let error = tokio::time::timeout(DEADLINE, errors.recv()).await.unwrap().unwrap();
+            let error = tokio::time::timeout(DEADLINE, errors.recv())
+                .await
+                .unwrap()
+                .unwrap();
             if error.contains(&probe) {
                 return found;
             }

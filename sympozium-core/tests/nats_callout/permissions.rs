@@ -5,9 +5,7 @@ use crate::installation::{
 };
 use serde_json::json;
 use std::time::Duration;
-use sympozium_core::bus::{
-    Envelope, EventBus, Principal, Source, Speaker, Subject, Subscription, Topic,
-};
+use sympozium_core::bus::{Envelope, EventBus, Principal, Source, Speaker, Subject, Subscription, Topic};
 use sympozium_core::error::Classify;
 use sympozium_core::ids::RunUid;
 use uuid::Uuid;
@@ -34,7 +32,11 @@ async fn each_principal_can_do_its_part_on_nats() {
 
     let bridge = bridge();
     let run = run_of(&bridge);
-    let down = reader(bridge.reader().unwrap(), Topic::AgentFollowup, Some(run.to_string()));
+    let down = reader(
+        bridge.reader().unwrap(),
+        Topic::AgentFollowup,
+        Some(run.to_string()),
+    );
     operator.prepare_reader(&down).await.unwrap();
     let bus = installation.connect(&bridge).await;
     let mut watched = operator
@@ -65,7 +67,11 @@ async fn each_principal_can_do_its_part_on_nats() {
     let Principal::Channel { instance, kind, .. } = channel.clone() else {
         panic!("it is a channel")
     };
-    let down = reader(channel.reader().unwrap(), Topic::ChannelMessageSend, Some(kind.to_string()));
+    let down = reader(
+        channel.reader().unwrap(),
+        Topic::ChannelMessageSend,
+        Some(kind.to_string()),
+    );
     operator.prepare_reader(&down).await.unwrap();
     let chat = installation.connect(&channel).await;
     let of = |topic, source| Envelope {
@@ -121,7 +127,10 @@ async fn everything_else_is_refused_on_nats() {
     for principal in [&bridge, &other, &chat] {
         let key = Some(run_of_or_kind(principal));
         let topic = Topic::Receipt;
-        operator.prepare_reader(&reader(principal.reader().unwrap(), topic, key)).await.unwrap();
+        operator
+            .prepare_reader(&reader(principal.reader().unwrap(), topic, key))
+            .await
+            .unwrap();
     }
 
     let own = "sympozium.w.team.sre";
@@ -160,7 +169,10 @@ async fn everything_else_is_refused_on_nats() {
         format!("$JS.API.CONSUMER.INFO.sympozium-work.{victim}"),
         format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{victim}"),
         format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-stream.{run}"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{}", chat.reader().unwrap()),
+        format!(
+            "$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{}",
+            chat.reader().unwrap()
+        ),
         format!("$JS.ACK.sympozium-work.{victim}.1.1.1.1.0"),
         "$SYS.REQ.USER.AUTH".to_owned(),
         "$SYS.REQ.SERVER.PING".to_owned(),
@@ -171,8 +183,14 @@ async fn everything_else_is_refused_on_nats() {
     let raw = Raw::connect(&installation, &bridge).await;
     for subject in &refused {
         raw.client.publish(subject.clone(), "x".into()).await.unwrap();
-        let said = raw.refusal().await.unwrap_or_else(|| panic!("{subject} is refused"));
-        assert!(said.contains("Permissions Violation for Publish"), "{subject}: {said}");
+        let said = raw
+            .refusal()
+            .await
+            .unwrap_or_else(|| panic!("{subject} is refused"));
+        assert!(
+            said.contains("Permissions Violation for Publish"),
+            "{subject}: {said}"
+        );
     }
     for subject in [
         ">",
@@ -190,14 +208,23 @@ async fn everything_else_is_refused_on_nats() {
     ] {
         let said = refusal_of_subscription(&raw, subject).await;
         let said = said.unwrap_or_else(|| panic!("{subject} is refused"));
-        assert!(said.contains("Permissions Violation for Subscription"), "{subject}: {said}");
+        assert!(
+            said.contains("Permissions Violation for Subscription"),
+            "{subject}: {said}"
+        );
     }
-    assert_eq!(refusal_of_subscription(&raw, &format!("_INBOX.{}.x", bridge.pod())).await, None);
+    assert_eq!(
+        refusal_of_subscription(&raw, &format!("_INBOX.{}.x", bridge.pod())).await,
+        None
+    );
     raw.close().await;
 
     // The bus says so at once, by type.
     let bus = installation.connect(&chat).await;
-    let error = bus.publish(said(run, Topic::AgentRunCompleted)).await.unwrap_err();
+    let error = bus
+        .publish(said(run, Topic::AgentRunCompleted))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), "forbidden", "{error}");
     bus.close().await;
     operator.close().await;
@@ -226,7 +253,11 @@ async fn an_answer_sent_to_somebody_else_does_no_harm_on_nats() {
     let operator = installation.operator().await;
     let (attacker, victim) = (bridge(), bridge());
     let victim_run = run_of(&victim);
-    let down = reader(victim.reader().unwrap(), Topic::AgentFollowup, Some(victim_run.to_string()));
+    let down = reader(
+        victim.reader().unwrap(),
+        Topic::AgentFollowup,
+        Some(victim_run.to_string()),
+    );
     operator.prepare_reader(&down).await.unwrap();
     let everything = Subscription {
         topics: vec![Topic::AgentRunCompleted],
@@ -303,26 +334,30 @@ async fn the_callouts_own_keys_open_nothing_else_on_nats() {
     let [_, callout, system, _] = installation.keys.seeds();
     for seed in [callout, system] {
         let (sender, mut errors) = tokio::sync::mpsc::channel(64);
-        let client = async_nats::ConnectOptions::with_nkey(secrecy::ExposeSecret::expose_secret(seed).to_owned())
-            .custom_inbox_prefix("_INBOX.sympozium-callout")
-            .event_callback(move |event| {
-                let sender = sender.clone();
-                async move {
-                    if let async_nats::Event::ServerError(error) = event {
-                        sender.send(error.to_string()).await.unwrap();
+        let client =
+            async_nats::ConnectOptions::with_nkey(secrecy::ExposeSecret::expose_secret(seed).to_owned())
+                .custom_inbox_prefix("_INBOX.sympozium-callout")
+                .event_callback(move |event| {
+                    let sender = sender.clone();
+                    async move {
+                        if let async_nats::Event::ServerError(error) = event {
+                            sender.send(error.to_string()).await.unwrap();
+                        }
                     }
-                }
-            })
-            .connect(installation.server.url())
-            .await
-            .unwrap();
+                })
+                .connect(installation.server.url())
+                .await
+                .unwrap();
         for subject in [
             format!("sympozium.w.team.sre.receipt.{}", Uuid::new_v4()),
             "$JS.API.INFO".to_owned(),
             "$SYS.REQ.SERVER.PING.CONNZ".to_owned(),
         ] {
             client.publish(subject.clone(), "".into()).await.unwrap();
-            let said = tokio::time::timeout(DEADLINE, errors.recv()).await.unwrap().unwrap();
+            let said = tokio::time::timeout(DEADLINE, errors.recv())
+                .await
+                .unwrap()
+                .unwrap();
             assert!(said.contains("Permissions Violation"), "{subject}: {said}");
         }
         client.drain().await.unwrap();

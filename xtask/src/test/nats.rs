@@ -51,21 +51,33 @@ pub(super) fn program() -> anyhow::Result<PathBuf> {
 /// Names the sources by their content: another version is another folder.
 fn key(module: &Path) -> anyhow::Result<String> {
     let mut hash = Command::new("git");
-    hash.arg("hash-object").args(["go.mod", "go.sum"].map(|file| module.join(file)));
+    hash.arg("hash-object")
+        .args(["go.mod", "go.sum"].map(|file| module.join(file)));
     let hashes = repo::stdout_of(&mut hash)?;
-    let short = hashes.lines().map(|line| line.chars().take(12).collect::<String>());
+    let short = hashes
+        .lines()
+        .map(|line| line.chars().take(12).collect::<String>());
     Ok(short.collect::<Vec<_>>().join("-"))
 }
 
 fn check_go() -> anyhow::Result<()> {
     if install::find("go").is_none() {
-        bail!("nats-server is built with Go {}.{} or later, and there is no `go` in PATH", GO.0, GO.1);
+        bail!(
+            "nats-server is built with Go {}.{} or later, and there is no `go` in PATH",
+            GO.0,
+            GO.1
+        );
     }
     let mut version = Command::new("go");
     let found = repo::stdout_of(version.args(["env", "GOVERSION"]).env("GOTOOLCHAIN", "local"))?;
     let new_enough = version_of(&found).is_some_and(|version| version >= GO);
     if !new_enough {
-        bail!("nats-server is built with Go {}.{} or later, and this is {}", GO.0, GO.1, found.trim());
+        bail!(
+            "nats-server is built with Go {}.{} or later, and this is {}",
+            GO.0,
+            GO.1,
+            found.trim()
+        );
     }
     Ok(())
 }

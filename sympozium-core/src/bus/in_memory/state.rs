@@ -68,7 +68,10 @@ impl State {
             && let Some((name, _)) = self.readers.iter().find(|(_, queue)| full(queue))
         {
             let detail = format!("reader {name} has {most} messages that it has not acknowledged");
-            return Err(BusError::Full { step: "publish", detail });
+            return Err(BusError::Full {
+                step: "publish",
+                detail,
+            });
         }
         self.remember(envelope.id.clone());
         self.published = self.published.saturating_add(1);
@@ -278,7 +281,11 @@ mod tests {
             take(&mut state, again).map(|m| (m.0, m.1)),
             Some(("b".to_owned(), 1))
         );
-        assert_eq!(state.dead_letters(again + WAIT), [], "the second time it may take twice as long");
+        assert_eq!(
+            state.dead_letters(again + WAIT),
+            [],
+            "the second time it may take twice as long"
+        );
         let dead = state.dead_letters(again + 2 * WAIT);
         assert_eq!(dead.len(), 1);
         assert_eq!(
@@ -350,7 +357,10 @@ mod tests {
             source: Source::Part("somebody".to_owned()),
             ..work("a")
         };
-        assert!(matches!(state.publish(forged, now), Err(BusError::Refused { .. })));
+        assert!(matches!(
+            state.publish(forged, now),
+            Err(BusError::Refused { .. })
+        ));
         assert_eq!(take(&mut state, now), None);
     }
 
@@ -359,10 +369,7 @@ mod tests {
         let (mut state, _) = state();
         state.subscribe(subscription("second")).unwrap();
         state.subscribe(subscription("second")).unwrap();
-        for wrong in [
-            subscription("third"),
-            subscription(""),
-        ] {
+        for wrong in [subscription("third"), subscription("")] {
             assert!(matches!(state.subscribe(wrong), Err(BusError::Refused { .. })));
         }
     }

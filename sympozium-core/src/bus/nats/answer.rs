@@ -16,7 +16,9 @@ pub(super) fn stored(payload: &[u8]) -> Result<(), BusError> {
         step: "publish",
         source: Box::new(error),
     })?;
-    answer.error.map_or(Ok(()), |error| Err(refusal("publish", &error)))
+    answer
+        .error
+        .map_or(Ok(()), |error| Err(refusal("publish", &error)))
 }
 
 /// JetStream's `maximum bytes exceeded` and `maximum messages exceeded`.

@@ -40,9 +40,10 @@ struct Notice {
 
 impl Notice {
     fn reason(&self) -> String {
-        self.reason.clone().filter(|reason| !reason.is_empty()).unwrap_or_else(|| {
-            format!("delivered {} times and never acknowledged", self.deliveries)
-        })
+        self.reason
+            .clone()
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or_else(|| format!("delivered {} times and never acknowledged", self.deliveries))
     }
 
     /// The dead letter of a message that was given up; none of what is no event.
@@ -130,7 +131,9 @@ async fn follow(link: &Arc<Link>, pause: &mut Duration) -> Result<(), BusError> 
 }
 
 async fn act(link: &Link, notice: &Notice) -> Result<(), BusError> {
-    let ours = StreamKind::ALL.map(StreamKind::name).contains(&notice.stream.as_str());
+    let ours = StreamKind::ALL
+        .map(StreamKind::name)
+        .contains(&notice.stream.as_str());
     if !ours {
         return Ok(());
     }
@@ -159,7 +162,11 @@ async fn get(link: &Link, stream: &str, find: Find) -> Result<Option<StreamMessa
             step: STEP,
             source: error.to_string().into(),
         };
-        let stream = link.jetstream.get_stream_no_info(stream).await.map_err(|error| none(&error))?;
+        let stream = link
+            .jetstream
+            .get_stream_no_info(stream)
+            .await
+            .map_err(|error| none(&error))?;
         let found = match find {
             Find::Number(number) => stream.get_raw_message(number).await,
             Find::LetterFrom(number) => {

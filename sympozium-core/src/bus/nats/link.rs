@@ -57,7 +57,10 @@ impl Link {
     pub(super) async fn connect(settings: NatsSettings) -> Result<Self, BusError> {
         if let Some(wrong) = settings.wrong() {
             let detail = wrong.to_owned();
-            return Err(BusError::Refused { step: "connect", detail });
+            return Err(BusError::Refused {
+                step: "connect",
+                detail,
+            });
         }
         let signals = Arc::new(Signals {
             refused: broadcast::channel(REFUSALS).0,
@@ -67,7 +70,9 @@ impl Link {
         let servers: Vec<&str> = settings.servers.split(',').map(str::trim).collect();
         let connecting = options(&settings, &signals).connect(servers);
         let client = connecting.await.map_err(|error| not_connected(&error))?;
-        let jetstream = ContextBuilder::new().timeout(settings.deadline).build(client.clone());
+        let jetstream = ContextBuilder::new()
+            .timeout(settings.deadline)
+            .build(client.clone());
         Ok(Self {
             client,
             jetstream,
@@ -133,7 +138,10 @@ impl Link {
     #[cfg(feature = "nats-callout")]
     pub(super) async fn queue(&self, subject: &str, group: &str) -> Result<async_nats::Subscriber, BusError> {
         let subscribed = async {
-            let made = self.client.queue_subscribe(subject.to_owned(), group.to_owned()).await;
+            let made = self
+                .client
+                .queue_subscribe(subject.to_owned(), group.to_owned())
+                .await;
             made.map_err(|error| BusError::Unavailable {
                 step: "subscribe",
                 source: Box::new(error),
@@ -314,7 +322,10 @@ fn not_connected(error: &async_nats::ConnectError) -> BusError {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             BusError::Unauthenticated { detail }
         }
-        ConnectErrorKind::ServerParse => BusError::Refused { step: "connect", detail },
+        ConnectErrorKind::ServerParse => BusError::Refused {
+            step: "connect",
+            detail,
+        },
         ConnectErrorKind::Dns
         | ConnectErrorKind::TimedOut
         | ConnectErrorKind::Tls
@@ -354,7 +365,12 @@ mod tests {
     #[test]
     fn a_pause_is_shortened_by_at_most_half() {
         let pause = Duration::from_secs(4);
-        for (random, wanted) in [(0, 2_000), (1_000_000_000, 3_000), (2_000_000_000, 4_000), (2_000_000_001, 2_000)] {
+        for (random, wanted) in [
+            (0, 2_000),
+            (1_000_000_000, 3_000),
+            (2_000_000_000, 4_000),
+            (2_000_000_001, 2_000),
+        ] {
             assert_eq!(jittered(pause, random), Duration::from_millis(wanted));
         }
         assert_eq!(jittered(Duration::ZERO, 7), Duration::ZERO);

@@ -38,7 +38,9 @@ pub(super) fn encode(envelope: &Envelope) -> Result<Outgoing, BusError> {
         step: "publish",
         detail,
     };
-    envelope.check_source().map_err(|error| refused(error.to_string()))?;
+    envelope
+        .check_source()
+        .map_err(|error| refused(error.to_string()))?;
     let payload = serde_json::to_vec(envelope).map_err(|error| refused(error.to_string()))?;
     Ok(Outgoing {
         subject: envelope.subject.to_string(),
@@ -88,7 +90,10 @@ mod tests {
         assert_eq!(decode(&outgoing.subject, &outgoing.payload).unwrap(), envelope());
         let headers = outgoing.headers("sympozium-work").unwrap();
         assert_eq!(headers.get(NATS_MESSAGE_ID).unwrap().as_str(), "a");
-        assert_eq!(headers.get(NATS_EXPECTED_STREAM).unwrap().as_str(), "sympozium-work");
+        assert_eq!(
+            headers.get(NATS_EXPECTED_STREAM).unwrap().as_str(),
+            "sympozium-work"
+        );
     }
 
     #[test]

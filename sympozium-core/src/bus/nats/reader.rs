@@ -68,7 +68,8 @@ impl Link {
         subscription: &Subscription,
     ) -> Result<Consumer<pull::Config>, BusError> {
         let wanted = config(stream, subscription, self.settings.readers);
-        self.make_consumer(stream.name(), &subscription.reader, wanted).await
+        self.make_consumer(stream.name(), &subscription.reader, wanted)
+            .await
     }
 
     pub(super) async fn make_consumer(
@@ -78,7 +79,8 @@ impl Link {
         wanted: pull::Config,
     ) -> Result<Consumer<pull::Config>, BusError> {
         let call = format!("CONSUMER.CREATE.{stream}.{name}");
-        let body = json!({"stream_name": stream, "config": wanted.clone().into_consumer_config(), "action": ""});
+        let body =
+            json!({"stream_name": stream, "config": wanted.clone().into_consumer_config(), "action": ""});
         let info: consumer::Info = self
             .api("subscribe", &call, &body)
             .await?
@@ -87,14 +89,22 @@ impl Link {
     }
 
     /// A reader that somebody else has made.
-    async fn find_reader(&self, stream: StreamKind, reader: &str) -> Result<Consumer<pull::Config>, BusError> {
+    async fn find_reader(
+        &self,
+        stream: StreamKind,
+        reader: &str,
+    ) -> Result<Consumer<pull::Config>, BusError> {
         let call = format!("CONSUMER.INFO.{}.{reader}", stream.name());
         let info: consumer::Info = self
             .api("subscribe", &call, &json!({}))
             .await?
             .map_err(|error| answer::refusal("subscribe", &error))?;
         // Its settings are the server's; the client needs only the name.
-        Ok(Consumer::new(pull::Config::default(), info, self.jetstream.clone()))
+        Ok(Consumer::new(
+            pull::Config::default(),
+            info,
+            self.jetstream.clone(),
+        ))
     }
 
     pub(super) async fn remove_reader(&self, stream: StreamKind, reader: &str) -> Result<(), BusError> {
@@ -218,7 +228,11 @@ impl Feed {
         match opened.await {
             Ok(requests) => self.requests = Some(requests),
             Err(error) if error.retry().is_worthwhile() => {
-                tracing::warn!(reader = self.subscription.reader, error = crate::error::chain(&error), "a reader is cut off");
+                tracing::warn!(
+                    reader = self.subscription.reader,
+                    error = crate::error::chain(&error),
+                    "a reader is cut off"
+                );
             }
             Err(error) => return Err(error),
         }
@@ -283,11 +297,13 @@ impl Acknowledge for Handle {
     async fn retry(self: Box<Self>, after: Duration) -> Result<(), BusError> {
         // The shortest pause, because the server takes none as "at once, before what is on its way".
         let nanos = after.clamp(Duration::from_millis(1), LONGEST).as_nanos();
-        self.settle("retry", format!("-NAK {{\"delay\":{nanos}}}").into()).await
+        self.settle("retry", format!("-NAK {{\"delay\":{nanos}}}").into())
+            .await
     }
 
     async fn terminate(self: Box<Self>, reason: String) -> Result<(), BusError> {
-        self.settle("terminate", format!("+TERM {}", one_line(&reason)).into()).await
+        self.settle("terminate", format!("+TERM {}", one_line(&reason)).into())
+            .await
     }
 }
 

@@ -46,7 +46,6 @@ impl Default for StreamLimits {
     }
 }
 
-
 /// The streams as they should be.
 pub(super) fn all(limits: &StreamLimits) -> [Config; 3] {
     let base = |name: &str, subjects, bytes: u64, max_age| Config {

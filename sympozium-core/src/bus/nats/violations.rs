@@ -31,9 +31,18 @@ mod tests {
         for (text, wanted) in [
             (r#"Permissions Violation for Publish to "a.b""#, Some("a.b")),
             (r#"'Permissions Violation for Publish to "a.b"'"#, Some("a.b")),
-            (r#"Permissions Violation for Subscription to "_INBOX.x.*""#, Some("_INBOX.x.*")),
-            (r#"Permissions Violation for Subscription to "a" using queue "q""#, Some("a")),
-            (r#"Permissions Violation for Publish with Reply of "x.y""#, Some("x.y")),
+            (
+                r#"Permissions Violation for Subscription to "_INBOX.x.*""#,
+                Some("_INBOX.x.*"),
+            ),
+            (
+                r#"Permissions Violation for Subscription to "a" using queue "q""#,
+                Some("a"),
+            ),
+            (
+                r#"Permissions Violation for Publish with Reply of "x.y""#,
+                Some("x.y"),
+            ),
             ("User Authentication Expired", None),
             ("Permissions Violation for Something to \"a\"", None),
             ("", None),

@@ -1,5 +1,8 @@
 //! A private NATS server: [`NatsServer`].
-#![expect(clippy::panic, reason = "a panic is how a test says that its server can't be had")]
+#![expect(
+    clippy::panic,
+    reason = "a panic is how a test says that its server can't be had"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -94,7 +97,11 @@ impl NatsServer {
     /// When it does not start.
     pub fn restart(&mut self) {
         self.kill();
-        assert!(self.try_start(), "nats-server does not start again:\n{}", self.log());
+        assert!(
+            self.try_start(),
+            "nats-server does not start again:\n{}",
+            self.log()
+        );
     }
 
     /// `nats://127.0.0.1:<port>`.
@@ -126,7 +133,10 @@ impl NatsServer {
     /// Whether it runs and listens.
     fn try_start(&mut self) -> bool {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHER, "nats"]).arg(&self.program).arg(self.file());
+        command
+            .args(["-c", WATCHER, "nats"])
+            .arg(&self.program)
+            .arg(self.file());
         let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut watcher = spawned.unwrap_or_else(|error| panic!("start a shell for NATS: {error}"));
         let mut id = String::new();
@@ -178,6 +188,9 @@ fn free_port() -> u16 {
 /// Whether a process is there and has not ended.
 fn runs(id: &str) -> bool {
     let mut signal = Command::new("kill");
-    let signal = signal.args(["-0", id]).stdout(Stdio::null()).stderr(Stdio::null());
+    let signal = signal
+        .args(["-0", id])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     !id.is_empty() && signal.status().is_ok_and(|status| status.success())
 }

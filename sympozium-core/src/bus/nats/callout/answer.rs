@@ -1,9 +1,9 @@
 //! What the server is answered. Pure.
 
+use super::Grant;
 use super::config::ACCOUNT;
 use super::jwt::{self, InvalidToken};
 use super::question::Question;
-use super::Grant;
 use crate::bus::Permissions;
 use jiff::{SignedDuration, Timestamp};
 use nkeys::KeyPair;
@@ -91,7 +91,10 @@ pub(super) fn answer(
     now: Timestamp,
 ) -> Result<String, InvalidToken> {
     let (jwt, error) = match verdict {
-        Ok((grant, expires)) => (Some(jwt::sign(issuer, &user(question, grant, now, expires))?), None),
+        Ok((grant, expires)) => (
+            Some(jwt::sign(issuer, &user(question, grant, now, expires))?),
+            None,
+        ),
         Err(reason) => (None, Some(reason)),
     };
     let response = Claims {
@@ -134,7 +137,12 @@ mod tests {
     #[test]
     fn permissions_end_after_minutes_or_with_the_token() {
         let lifetime = Duration::from_mins(5);
-        for (token, wanted) in [(10_000, Some(1_300)), (1_100, Some(1_100)), (1_000, None), (1, None)] {
+        for (token, wanted) in [
+            (10_000, Some(1_300)),
+            (1_100, Some(1_100)),
+            (1_000, None),
+            (1, None),
+        ] {
             assert_eq!(
                 expiry(&grant(token), at(1_000), lifetime),
                 wanted.map(at),

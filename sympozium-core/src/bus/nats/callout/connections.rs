@@ -19,7 +19,13 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn note(&mut self, connection: Connection, principal: Principal, expires: Timestamp, now: Timestamp) {
+    pub(super) fn note(
+        &mut self,
+        connection: Connection,
+        principal: Principal,
+        expires: Timestamp,
+        now: Timestamp,
+    ) {
         if self.open.len() >= self.look_at {
             self.open.retain(|_, (_, expires)| *expires > now);
             // So a connection costs the same, however many there are.

@@ -36,7 +36,11 @@ pub(super) fn sign(key: &KeyPair, claims: &impl Serialize) -> Result<String, Inv
     fields.insert("jti".to_owned(), json!(BASE32_NOPAD.encode(&digest)));
     let header = json!({"typ": "JWT", "alg": ALGORITHM});
     let part = |value: &Value| serde_json::to_vec(value).map(|bytes| BASE64URL_NOPAD.encode(&bytes));
-    let signed = format!("{}.{}", part(&header).map_err(unreadable)?, part(&claims).map_err(unreadable)?);
+    let signed = format!(
+        "{}.{}",
+        part(&header).map_err(unreadable)?,
+        part(&claims).map_err(unreadable)?
+    );
     let signature = key.sign(signed.as_bytes());
     let signature = signature.map_err(|_| InvalidToken("the key can't sign"))?;
     Ok(format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature)))

@@ -37,7 +37,9 @@ pub struct PublicKeys {
 
 impl fmt::Debug for CalloutKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CalloutKeys").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("CalloutKeys")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,6 +135,10 @@ mod tests {
             wrong.unwrap_err();
         }
         let shown = format!("{keys:?}");
-        assert!(keys.seeds().iter().all(|seed| !shown.contains(seed.expose_secret())));
+        assert!(
+            keys.seeds()
+                .iter()
+                .all(|seed| !shown.contains(seed.expose_secret()))
+        );
     }
 }

@@ -130,7 +130,11 @@ mod tests {
         let sealed = theirs.seal(token.as_bytes(), &ours).unwrap();
         let question = open(&ours, &theirs.public_key(), &sealed, at(100)).unwrap();
         assert_eq!(
-            (question.server.as_str(), question.connection, question.user.as_str()),
+            (
+                question.server.as_str(),
+                question.connection,
+                question.user.as_str()
+            ),
             ("NID", 7, "UUSER")
         );
         assert_eq!(question.token.as_ref().unwrap().expose_secret(), "s3cret");
@@ -154,11 +158,22 @@ mod tests {
         };
         for (found, wanted) in [
             (check(&server, &good, &other, 0), "not sealed to this service"),
-            (check(&KeyPair::new_user(), &good, &ours, 0), "an issuer of another kind"),
-            (check(&server, &good, &ours, 101), "the server no longer waits"),
-            (check(&server, &with("/aud", json!("x")), &ours, 0), "not a question"),
             (
-                check(&server, &with("/nats/server_id/xkey", json!(other.public_key())), &ours, 0),
+                check(&KeyPair::new_user(), &good, &ours, 0),
+                "an issuer of another kind",
+            ),
+            (check(&server, &good, &ours, 101), "the server no longer waits"),
+            (
+                check(&server, &with("/aud", json!("x")), &ours, 0),
+                "not a question",
+            ),
+            (
+                check(
+                    &server,
+                    &with("/nats/server_id/xkey", json!(other.public_key())),
+                    &ours,
+                    0,
+                ),
                 "sealed by another than who asks",
             ),
         ] {

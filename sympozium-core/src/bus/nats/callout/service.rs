@@ -56,7 +56,9 @@ pub struct CalloutService {
 
 impl fmt::Debug for CalloutService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CalloutService").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("CalloutService")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,20 +108,33 @@ impl CalloutService {
     /// Closes the connections of some principals that this service has let in, and gives their number. They connect again at
     /// once, so the authenticator has to refuse them already. Every service of an installation does this for its own.
     pub async fn kick(&self, which: impl Fn(&Principal) -> bool + Send) -> usize {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner).take(which);
-        let kicks = connections.iter().map(|(server, number)| self.kick_one(server, *number));
+        let connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(which);
+        let kicks = connections
+            .iter()
+            .map(|(server, number)| self.kick_one(server, *number));
         join_all(kicks).await.into_iter().filter(|kicked| *kicked).count()
     }
 
     async fn kick_one(&self, server: &str, number: u64) -> bool {
         let subject = format!("$SYS.REQ.SERVER.{server}.KICK");
         let body = json!({"cid": number}).to_string();
-        let kicked = self.system.ask("close a connection", &subject, HeaderMap::new(), body.into());
+        let kicked = self
+            .system
+            .ask("close a connection", &subject, HeaderMap::new(), body.into());
         match kicked.await {
             Ok(_) => true,
             Err(error) => {
                 // A server that is gone has no connections; one that is slow loses this one when its permissions expire.
-                tracing::warn!(server, number, error = crate::error::chain(&error), "a connection was not closed");
+                tracing::warn!(
+                    server,
+                    number,
+                    error = crate::error::chain(&error),
+                    "a connection was not closed"
+                );
                 false
             }
         }
@@ -130,7 +145,10 @@ impl CalloutService {
             Ok(sealed) => {
                 let Some(reply) = message.reply else { return };
                 if let Err(error) = self.link.tell(reply.as_str(), sealed).await {
-                    tracing::warn!(error = crate::error::chain(&error), "an answer of the callout was not sent");
+                    tracing::warn!(
+                        error = crate::error::chain(&error),
+                        "an answer of the callout was not sent"
+                    );
                 }
             }
             Err(error) => tracing::warn!(%error, "a question of the callout was not answered"),
@@ -138,11 +156,15 @@ impl CalloutService {
     }
 
     async fn respond(&self, message: &Message) -> Result<Vec<u8>, InvalidToken> {
-        let key = message.headers.as_ref().and_then(|headers| headers.get(SERVER_KEY));
+        let key = message
+            .headers
+            .as_ref()
+            .and_then(|headers| headers.get(SERVER_KEY));
         let key = key.map_or("", |key| key.as_str());
         let question = question::open(&self.xkey, key, &message.payload, Timestamp::now())?;
         let verdict = timeout(ANSWER, self.verdict(&question)).await;
-        let verdict = verdict.unwrap_or_else(|_| Err("it could not be found out in time whose token it is".to_owned()));
+        let verdict =
+            verdict.unwrap_or_else(|_| Err("it could not be found out in time whose token it is".to_owned()));
         let now = Timestamp::now();
         let granted = verdict.and_then(|grant| {
             let expires = expiry(&grant, now, self.settings.lifetime);
@@ -157,14 +179,20 @@ impl CalloutService {
             }
             Err(reason) => tracing::info!(reason, "a client of the event bus was refused"),
         }
-        let verdict = granted.as_ref().map(|(grant, expires)| (grant, *expires)).map_err(Clone::clone);
+        let verdict = granted
+            .as_ref()
+            .map(|(grant, expires)| (grant, *expires))
+            .map_err(Clone::clone);
         let text = answer(&self.issuer, &question, verdict, now)?;
         let sealed = self.xkey.seal(text.as_bytes(), &question.server_key);
         sealed.map_err(|_| InvalidToken("the answer can't be sealed"))
     }
 
     async fn verdict(&self, question: &Question) -> Result<Grant, String> {
-        let token = question.token.as_ref().ok_or_else(|| AuthError::Unauthenticated.to_string())?;
+        let token = question
+            .token
+            .as_ref()
+            .ok_or_else(|| AuthError::Unauthenticated.to_string())?;
         let grant = self.authenticator.authenticate(token).await;
         grant.map_err(|error| crate::error::chain(&error))
     }

@@ -42,7 +42,11 @@ impl Suite<'_> {
         elsewhere.say(run, 1).await;
         let said = self.say(run, 2).await;
         let delivery = next(&mut deliveries, "the instance's own message is delivered").await;
-        same(&delivery.envelope, &said, "a reader of one instance sees no other");
+        same(
+            &delivery.envelope,
+            &said,
+            "a reader of one instance sees no other",
+        );
         ack(delivery).await;
     }
 
@@ -167,8 +171,13 @@ impl Suite<'_> {
         let ours = |letter: &DeadLetter| letter.reader == subscription.reader;
         let kept = async {
             loop {
-                let letters: Vec<DeadLetter> =
-                    self.fixture.dead_letters().await.into_iter().filter(ours).collect();
+                let letters: Vec<DeadLetter> = self
+                    .fixture
+                    .dead_letters()
+                    .await
+                    .into_iter()
+                    .filter(ours)
+                    .collect();
                 if letters.len() >= wanted.len() {
                     break letters;
                 }
