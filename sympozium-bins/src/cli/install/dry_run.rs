@@ -37,6 +37,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_is_read_as_what_would_be_applied() {
+        let options = InstallOptions::default();
+        let text = text(&options).unwrap();
+        let documents: Vec<serde_json::Value> = text
+            .split("\n---\n")
+            .skip(1)
+            .map(|document| serde_saphyr::from_str(document).unwrap())
+            .collect();
+        let objects: Vec<_> = manifests(&options)
+            .unwrap()
+            .iter()
+            .map(|manifest| serde_json::to_value(&manifest.object).unwrap())
+            .collect();
+        assert_eq!(documents, objects);
+    }
+
+    #[test]
     fn the_stream_is_what_is_installed() {
         let options = InstallOptions {
             version: "1.2.3".into(),
