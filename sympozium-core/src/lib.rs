@@ -11,11 +11,14 @@
 //! | Where do providers' keys come from, and where may they go? | [`keys`] |
 //! | What may a run do, and which rule says so? | [`policy`] |
 //! | What is a run, and what comes next for it? | [`run`] |
+//! | When do runs start by the clock? | `schedule` (feature `schedule`) |
 //! | What does a run remember? | [`memory`], [`store`] |
 //! | How do the containers of a run talk to each other and to the gateway? | [`ipc`], [`gateway`] |
 //! | How do parts of an installation talk? | [`bus`] |
 
 pub mod auth;
+#[cfg(all(unix, feature = "bridge"))]
+pub mod bridge;
 pub mod bus;
 pub mod channel;
 pub mod chat;
@@ -36,6 +39,8 @@ pub mod local;
 pub mod memory;
 pub mod policy;
 pub mod run;
+#[cfg(feature = "schedule")]
+pub mod schedule;
 pub mod skill;
 pub mod store;
 #[cfg(feature = "testing")]

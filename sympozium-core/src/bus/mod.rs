@@ -8,6 +8,7 @@ mod in_memory;
 #[cfg(feature = "nats")]
 pub mod nats;
 mod principal;
+mod run_reader;
 mod subscription;
 mod topic;
 
@@ -15,6 +16,7 @@ pub use dead_letter::DeadLetter;
 pub use envelope::{Envelope, EnvelopeError, Source};
 pub use in_memory::{BusLimits, InMemoryBus};
 pub use principal::{Permissions, Principal};
+pub use run_reader::run_reader;
 pub use subscription::Subscription;
 pub use topic::{Speaker, StreamKind, Subject, SubjectError, Topic};
 

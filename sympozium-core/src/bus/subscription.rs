@@ -21,7 +21,7 @@ pub struct Subscription {
     pub key: Option<String>,
     /// How long a delivery may stay unacknowledged before it comes again; doubled with every delivery of the same message.
     pub ack_wait: Duration,
-    /// How often a message is delivered before it goes to the dead letters.
+    /// How often a message is delivered before it goes to the dead letters; at the latest when the reader then asks for more.
     pub max_deliver: u32,
 }
 

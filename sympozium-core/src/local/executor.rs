@@ -277,7 +277,8 @@ impl RunExecutor for LocalExecutor {
                 self.shared.show(&run, Observed::Running { since });
                 let (shared, watched) = (Arc::clone(&self.shared), Arc::clone(&run));
                 work.task = Some(tokio::spawn(async move {
-                    let End { exit_code, result } = started.finish(&watched.stops).await;
+                    let finished = Box::pin(started.finish(&watched.stops));
+                    let End { exit_code, result } = finished.await;
                     let at = Timestamp::now();
                     shared.show(
                         &watched,

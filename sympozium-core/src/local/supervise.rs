@@ -136,7 +136,7 @@ impl Started {
     pub(super) async fn abort(self) {
         let stops = Stops::default();
         stops.kill.cancel();
-        self.finish(&stops).await;
+        Box::pin(self.finish(&stops)).await;
     }
 }
 

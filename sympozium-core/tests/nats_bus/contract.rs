@@ -38,13 +38,16 @@ async fn the_contract_is_kept_on_nats() {
     let bus = connect(&server.url()).await;
     let keeper = NatsBus::connect(settings(&server.url())).await.unwrap();
     let stop = CancellationToken::new();
-    let kept = tokio::spawn({
+    let mut kept = tokio::spawn({
         let stop = stop.clone();
         async move { keeper.keep_dead_letters(&stop).await }
     });
     let server = Mutex::new(server);
     let fixture = OnNats { server, bus };
-    testing::event_bus(&fixture).await;
+    tokio::select! {
+        () = testing::event_bus(&fixture) => {}
+        ended = &mut kept => panic!("dead letters are no longer kept: {ended:?}"),
+    }
     stop.cancel();
     kept.await.unwrap().unwrap();
     fixture.bus.close().await;

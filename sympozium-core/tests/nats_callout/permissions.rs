@@ -122,8 +122,8 @@ async fn everything_else_is_refused_on_nats() {
     let installation = Installation::start();
     let callout = installation.callout(LIFETIME).await;
     let operator = installation.operator().await;
-    let (bridge, other, chat) = (bridge(), bridge_of_another(), channel());
-    let (run, other_run) = (run_of(&bridge), run_of(&other));
+    let (bridge, other, chat) = (bridge(), bridge(), channel());
+    let run = run_of(&bridge);
     for principal in [&bridge, &other, &chat] {
         let key = Some(run_of_or_kind(principal));
         let topic = Topic::Receipt;
@@ -133,55 +133,8 @@ async fn everything_else_is_refused_on_nats() {
             .unwrap();
     }
 
-    let own = "sympozium.w.team.sre";
-    let victim = other.reader().unwrap();
-    let mut refused: Vec<String> = Topic::ALL
-        .iter()
-        .flat_map(|topic| {
-            let subject = |run: RunUid| said(run, *topic).subject.to_string();
-            let mine = subject(run);
-            [
-                // Another run, another instance, another namespace, no run at all.
-                subject(other_run),
-                mine.replace(".sre.", ".dev."),
-                mine.replace(".team.", ".mate."),
-                mine.replace(&run.to_string(), "telegram"),
-                format!("{mine}.more"),
-            ]
-        })
-        .collect();
-    let routers = Topic::ALL.iter().filter(|topic| topic.speaker() != Speaker::Run);
-    refused.extend(routers.map(|topic| said(run, *topic).subject.to_string()));
-    refused.extend([
-        format!("{own}.channel.message.send.slack"),
-        format!("sympozium.s.team.sre.agent.run.completed.{run}"),
-        format!("sympozium-dead.w.team.sre.agent.run.completed.{run}"),
-        "$JS.API.INFO".to_owned(),
-        "$JS.API.STREAM.NAMES".to_owned(),
-        "$JS.API.STREAM.INFO.sympozium-work".to_owned(),
-        "$JS.API.STREAM.DELETE.sympozium-work".to_owned(),
-        "$JS.API.STREAM.PURGE.sympozium-work".to_owned(),
-        "$JS.API.STREAM.MSG.GET.sympozium-work".to_owned(),
-        "$JS.API.DIRECT.GET.sympozium-work".to_owned(),
-        format!("$JS.API.CONSUMER.CREATE.sympozium-work.{run}"),
-        format!("$JS.API.CONSUMER.DURABLE.CREATE.sympozium-work.{run}"),
-        format!("$JS.API.CONSUMER.DELETE.sympozium-work.{run}"),
-        format!("$JS.API.CONSUMER.INFO.sympozium-work.{victim}"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{victim}"),
-        format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-stream.{run}"),
-        format!(
-            "$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{}",
-            chat.reader().unwrap()
-        ),
-        format!("$JS.ACK.sympozium-work.{victim}.1.1.1.1.0"),
-        "$SYS.REQ.USER.AUTH".to_owned(),
-        "$SYS.REQ.SERVER.PING".to_owned(),
-        format!("_INBOX.{}.x", other.pod()),
-        "_INBOX.x".to_owned(),
-        "anything".to_owned(),
-    ]);
     let raw = Raw::connect(&installation, &bridge).await;
-    for subject in &refused {
+    for subject in forbidden(run, &other, &chat) {
         raw.client.publish(subject.clone(), "x".into()).await.unwrap();
         let said = raw
             .refusal()
@@ -231,8 +184,57 @@ async fn everything_else_is_refused_on_nats() {
     callout.stop().await;
 }
 
-fn bridge_of_another() -> Principal {
-    bridge()
+/// Subjects on which the bridge of a run may not publish.
+fn forbidden(run: RunUid, other: &Principal, chat: &Principal) -> Vec<String> {
+    let other_run = run_of(other);
+    let own = "sympozium.w.team.sre";
+    let victim = other.reader().unwrap();
+    let mut refused: Vec<String> = Topic::ALL
+        .iter()
+        .flat_map(|topic| {
+            let subject = |run: RunUid| said(run, *topic).subject.to_string();
+            let mine = subject(run);
+            [
+                // Another run, another instance, another namespace, no run at all.
+                subject(other_run),
+                mine.replace(".sre.", ".dev."),
+                mine.replace(".team.", ".mate."),
+                mine.replace(&run.to_string(), "telegram"),
+                format!("{mine}.more"),
+            ]
+        })
+        .collect();
+    let routers = Topic::ALL.iter().filter(|topic| topic.speaker() != Speaker::Run);
+    refused.extend(routers.map(|topic| said(run, *topic).subject.to_string()));
+    refused.extend([
+        format!("{own}.channel.message.send.slack"),
+        format!("sympozium.s.team.sre.agent.run.completed.{run}"),
+        format!("sympozium-dead.w.team.sre.agent.run.completed.{run}"),
+        "$JS.API.INFO".to_owned(),
+        "$JS.API.STREAM.NAMES".to_owned(),
+        "$JS.API.STREAM.INFO.sympozium-work".to_owned(),
+        "$JS.API.STREAM.DELETE.sympozium-work".to_owned(),
+        "$JS.API.STREAM.PURGE.sympozium-work".to_owned(),
+        "$JS.API.STREAM.MSG.GET.sympozium-work".to_owned(),
+        "$JS.API.DIRECT.GET.sympozium-work".to_owned(),
+        format!("$JS.API.CONSUMER.CREATE.sympozium-work.{run}"),
+        format!("$JS.API.CONSUMER.DURABLE.CREATE.sympozium-work.{run}"),
+        format!("$JS.API.CONSUMER.DELETE.sympozium-work.{run}"),
+        format!("$JS.API.CONSUMER.INFO.sympozium-work.{victim}"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{victim}"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.sympozium-stream.{run}"),
+        format!(
+            "$JS.API.CONSUMER.MSG.NEXT.sympozium-work.{}",
+            chat.reader().unwrap()
+        ),
+        format!("$JS.ACK.sympozium-work.{victim}.1.1.1.1.0"),
+        "$SYS.REQ.USER.AUTH".to_owned(),
+        "$SYS.REQ.SERVER.PING".to_owned(),
+        format!("_INBOX.{}.x", other.pod()),
+        "_INBOX.x".to_owned(),
+        "anything".to_owned(),
+    ]);
+    refused
 }
 
 fn run_of_or_kind(principal: &Principal) -> String {

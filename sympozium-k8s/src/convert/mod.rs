@@ -14,7 +14,7 @@ mod shelf;
 mod skills;
 
 pub use model::provider_of_model;
-pub use plan::{KeySecret, PlanInputs, plan};
+pub use plan::{KeySecret, MEMORY_ANNOTATION, PlanInputs, plan};
 pub use policy::{Note, NoteReason, PolicyReading, policy};
 pub use problem::{InvalidObjects, Problem};
 pub use sandbox::{run_request, sandbox_request};

@@ -22,6 +22,9 @@ const REPLY_CHANNEL: &str = "sympozium.ai/reply-channel";
 /// The annotation that names the chat which gets the answer.
 const REPLY_CHAT: &str = "sympozium.ai/reply-chat-id";
 
+/// The annotation by which a run goes without its instance's memory: `off`. It can only narrow.
+pub const MEMORY_ANNOTATION: &str = "sympozium.ai/memory";
+
 /// The longest a run may take.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
@@ -165,9 +168,11 @@ fn assemble(
                 max_children: given.max_children_per_agent,
             }),
         parent,
-        memory: memory.filter(|memory| memory.enabled).map(|memory| MemoryPlan {
-            max_bytes: memory.max_size_kb.saturating_mul(1024),
-        }),
+        memory: memory
+            .filter(|memory| memory.enabled && !without_memory(inputs))
+            .map(|memory| MemoryPlan {
+                max_bytes: memory.max_size_kb.saturating_mul(1024),
+            }),
         policies: inputs.policies.to_vec(),
         agent: spec.agent.as_ref().map(|agent| ForeignAgent {
             image: agent.image.clone(),
@@ -178,6 +183,13 @@ fn assemble(
         reply_to,
         cleanup: spec.cleanup,
     })
+}
+
+fn without_memory(inputs: &PlanInputs<'_>) -> bool {
+    let annotations = inputs.run.metadata.annotations.as_ref();
+    annotations
+        .and_then(|all| all.get(MEMORY_ANNOTATION))
+        .is_some_and(|value| value == "off")
 }
 
 fn session(path: &str, key: Option<&String>, findings: &mut Findings) -> Option<SessionKey> {

@@ -249,3 +249,16 @@ fn the_sample_of_a_local_run_makes_a_plan() {
         (vec!["count_lines".to_owned()], true)
     );
 }
+
+#[test]
+fn an_annotation_leaves_a_run_without_its_instances_memory_and_can_not_give_it_one() {
+    let with_memory = with(&[("instance", "  memory: {enabled: true}")]);
+    let annotated = |text: &str, value: &str| {
+        let annotations = format!("{{name: hello, annotations: {{sympozium.ai/memory: '{value}'}}}}");
+        text.replace("{name: hello}", &annotations)
+    };
+    assert!(plan_of(&with_memory).unwrap().memory.is_some());
+    assert!(plan_of(&annotated(&with_memory, "off")).unwrap().memory.is_none());
+    assert!(plan_of(&annotated(&with_memory, "on")).unwrap().memory.is_some());
+    assert!(plan_of(&annotated(BASE, "on")).unwrap().memory.is_none());
+}

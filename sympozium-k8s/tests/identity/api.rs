@@ -23,6 +23,8 @@ pub(crate) struct State {
     objects: HashMap<String, BTreeMap<(String, String), Value>>,
     watches: HashMap<String, Vec<mpsc::UnboundedSender<Value>>>,
     version: u64,
+    /// What happened, by plural: whoever begins to watch hears what came after its list.
+    log: HashMap<String, Vec<(u64, Value)>>,
     /// Answers to reviews, by token and audience.
     pub(crate) tokens: HashMap<(String, String), Value>,
     pub(crate) reviews: usize,
@@ -99,7 +101,9 @@ impl FakeApi {
         self.with(|state| {
             let key = (namespace.to_owned(), name.to_owned());
             let gone = state.objects.get_mut(plural).and_then(|all| all.remove(&key));
-            if let Some(object) = gone {
+            if let Some(mut object) = gone {
+                state.version += 1;
+                object["metadata"]["resourceVersion"] = json!(state.version.to_string());
                 state.tell(plural, &json!({"type": "DELETED", "object": object}));
             }
         });
@@ -121,14 +125,17 @@ impl FakeApi {
                 "message": "too old resource version", "reason": "Expired", "code": 410},
         });
         self.with(|state| {
-            state.tell(plural, &gone);
-            state.watches.remove(plural);
+            for watch in state.watches.remove(plural).unwrap_or_default() {
+                let _ = watch.send(gone.clone());
+            }
         });
     }
 }
 
 impl State {
     fn tell(&mut self, plural: &str, event: &Value) {
+        let log = self.log.entry(plural.to_owned()).or_default();
+        log.push((self.version, event.clone()));
         if let Some(watches) = self.watches.get_mut(plural) {
             watches.retain(|watch| watch.send(event.clone()).is_ok());
         }
@@ -173,7 +180,7 @@ async fn answer(state: &Mutex<State>, request: Request<Incoming>) -> Response<Bo
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         [.., "namespaces", namespace, plural, name] => read(state, plural, namespace, name),
-        [.., plural] if query.contains("watch=true") => watch(state, plural),
+        [.., plural] if query.contains("watch=true") => watch(state, plural, &query),
         [.., plural] => list(state, plural),
         [] => failure(StatusCode::NOT_FOUND, "NotFound"),
     }
@@ -226,9 +233,17 @@ fn list(state: &Mutex<State>, plural: &str) -> Response<Body> {
     whole(StatusCode::OK, &body)
 }
 
-fn watch(state: &Mutex<State>, plural: &str) -> Response<Body> {
+fn watch(state: &Mutex<State>, plural: &str, query: &str) -> Response<Body> {
     let (sender, receiver) = mpsc::unbounded_channel();
+    let since = query
+        .split('&')
+        .find_map(|part| part.strip_prefix("resourceVersion="));
+    let since: u64 = since.unwrap().parse().unwrap();
     let mut state = state.lock().unwrap();
+    let log = state.log.get(plural).into_iter().flatten();
+    for (_, event) in log.filter(|(version, _)| *version > since) {
+        sender.send(event.clone()).unwrap();
+    }
     state.watches.entry(plural.to_owned()).or_default().push(sender);
     let events = futures::stream::unfold(receiver, |mut receiver| async move {
         let event: Value = receiver.recv().await?;

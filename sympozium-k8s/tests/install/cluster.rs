@@ -59,7 +59,7 @@ async fn versions(client: &Client, namespace: &str) -> BTreeMap<String, String> 
 
 #[tokio::test]
 #[ignore = "needs a Kubernetes API server in KUBECONFIG"]
-async fn an_installation_can_be_made_again_changed_and_taken_out_on_a_cluster() {
+async fn an_installation_can_be_made_again_changed_and_taken_out_on_a_real_api_server() {
     let _one = ONE_AT_A_TIME.lock().await;
     let client = Client::try_from(config().await).unwrap();
     let (options, namespace) = (bundled(), bundled().namespace);
@@ -140,7 +140,7 @@ async fn taken_out(client: &Client, options: &InstallOptions) {
 
 #[tokio::test]
 #[ignore = "needs a Kubernetes API server in KUBECONFIG"]
-async fn what_is_not_ours_stays_and_what_does_not_run_is_told_on_a_cluster() {
+async fn what_is_not_ours_stays_and_what_does_not_run_is_told_on_a_real_api_server() {
     let _one = ONE_AT_A_TIME.lock().await;
     let client = Client::try_from(config().await).unwrap();
     let options = InstallOptions {
@@ -186,7 +186,7 @@ async fn what_is_not_ours_stays_and_what_does_not_run_is_told_on_a_cluster() {
 /// What `--dry-run` prints is what is applied: each object, as the server would store it.
 #[tokio::test]
 #[ignore = "needs a Kubernetes API server in KUBECONFIG"]
-async fn every_field_of_every_object_is_known_on_a_cluster() {
+async fn every_field_of_every_object_is_known_on_a_real_api_server() {
     let _one = ONE_AT_A_TIME.lock().await;
     let client = Client::try_from(config().await).unwrap();
     let installer = Installer::new(client.clone());

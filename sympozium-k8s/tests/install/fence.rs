@@ -261,7 +261,7 @@ fn denied_names() -> Vec<Denied> {
 
 #[tokio::test]
 #[ignore = "needs a Kubernetes API server in KUBECONFIG"]
-async fn the_operator_can_do_its_work_and_nothing_else_on_a_cluster() {
+async fn the_operator_can_do_its_work_and_nothing_else_on_a_real_api_server() {
     let _one = ONE_AT_A_TIME.lock().await;
     let admin = Client::try_from(config().await).unwrap();
     let installer = Installer::new(admin.clone());

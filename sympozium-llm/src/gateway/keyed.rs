@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use sympozium_core::error::BoxError;
+use sympozium_core::error::{BoxError, Classify};
 use sympozium_core::ids::{Namespace, ProviderName};
-use sympozium_core::keys::{KeyError, KeySource, address_of};
+use sympozium_core::keys::{KeptKey, KeyError, KeySource, address_of};
 use sympozium_core::llm::LlmProvider;
 use sympozium_core::run::RunPlan;
 use tokio::time::Instant;
@@ -18,6 +18,12 @@ use url::Url;
 
 /// How long a provider is used before its Secret is read again: a key that was changed counts after that time.
 const KEPT: Duration = Duration::from_secs(30);
+/// How long is waited before a Secret that could not be read is read again.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
 /// How many providers are kept.
 const MOST: usize = 4_096;
 
@@ -76,6 +82,17 @@ impl KeyedProviders {
         }
     }
 
+    /// Reads a Secret, again if that failed for a reason that passes: a run that is refused for it would not come back.
+    async fn read(&self, namespace: &Namespace, secret: &str) -> Result<KeptKey, KeyError> {
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            match (self.keys.key(namespace, secret).await, pauses.next()) {
+                (Err(error), Some(pause)) if error.retry().is_worthwhile() => tokio::time::sleep(pause).await,
+                (read, _) => return read,
+            }
+        }
+    }
+
     async fn make(&self, plan: &RunPlan) -> Result<Arc<dyn LlmProvider>, BoxError> {
         let name = &plan.model.provider;
         let mut settings = ProviderSettings {
@@ -83,7 +100,7 @@ impl KeyedProviders {
             ..ProviderSettings::new(name.clone())
         };
         if let Some(secret) = &plan.model.secret {
-            let kept = self.keys.key(&plan.run.namespace, secret).await?;
+            let kept = self.read(&plan.run.namespace, secret).await?;
             let public = self.registry.default_base_url(name);
             settings.base_url = address_of(secret, &kept, plan.model.base_url.as_ref(), public.as_ref())?;
             let names = self.registry.key_variables(name);

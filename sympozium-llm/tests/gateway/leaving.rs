@@ -21,7 +21,7 @@ const AT_ONCE: Farewell = Farewell {
 };
 
 /// Serves health, and gives a client of it.
-async fn watcher(gateway: &Gateway, stop: &CancellationToken) -> impl AsyncFn(&str) -> u16 {
+async fn watcher(gateway: &Gateway, stop: &CancellationToken) -> impl AsyncFn(&str) -> u16 + use<> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (gateway, stop) = (gateway.clone(), stop.clone());
@@ -88,25 +88,27 @@ async fn it_is_not_ready_first_then_begins_nothing_and_lets_streams_end() {
     tokio::time::timeout(DEADLINE, unready).await.unwrap();
     assert_eq!(status("/healthz").await, 200);
     let body = serde_json::json!({"base": 0, "messages": []}).to_string();
-    let new = format!(
-        "POST /v1/chat HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {AGENT}\r\nidempotency-key: b\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
     let refused = async {
-        loop {
+        for step in 0.. {
+            // Another step each time: one that is under way is joined.
+            let new = format!(
+                "POST /v1/chat HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {AGENT}\r\n\
+                 idempotency-key: new-{step}\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
             let (_, head) = served.head(&new).await;
             if head.starts_with("HTTP/1.1 503") {
                 return head.to_lowercase();
             }
         }
+        String::new()
     };
     let head = tokio::time::timeout(DEADLINE, refused).await.unwrap();
     assert!(
         head.contains("connection: close") && head.contains("retry-after: 1"),
         "{head}"
     );
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         provider.let_on();
     }
     let answer = tokio::time::timeout(DEADLINE, streaming).await.unwrap().unwrap();

@@ -1,6 +1,6 @@
 //! How each program of a cluster is called.
 //!
-//! Pure: an [`Order`] in, words out. Entry: [`Component::arguments`].
+//! Pure: a component and the name of a cgroup in, words out. Entry: [`Component::arguments`].
 
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,8 @@
 //!
 //! Each cluster is one process tree in namespaces of its own, so several live side by side, none reaches beyond the
 //! machine, and killing its first process leaves nothing. It must not touch what it did not make: files are below one
-//! folder per cluster, processes are known by number and start. Entry: [`command`]; other stages use [`up`] and [`down`].
+//! folder per cluster, processes are known by number and start. Entry: [`command`]; other stages use [`up()`] and
+//! [`down()`].
 
 mod args;
 mod binary;

@@ -74,16 +74,19 @@ impl Record {
     }
 }
 
-/// Field 22, of a process that has not ended: one that nobody waits for yet (state Z) is as good as gone. The second field
-/// is the program's name in parentheses, and may itself hold spaces and parentheses.
+/// Field 22, of a process that has not ended: one whose last thread is over, and for which nobody waits (state Z), is as
+/// good as gone. While it has more threads (field 20) the state is that of the first one alone; process 1 of a namespace is
+/// in the midst of ending all others then. The second field is the program's name in parentheses, and may itself hold
+/// spaces and parentheses.
 fn start_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X") {
+    let threads: u64 = fields.nth(16)?.parse().ok()?;
+    if matches!(state, "Z" | "X") && threads <= 1 {
         return None;
     }
-    fields.nth(18)?.parse().ok()
+    fields.nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -101,6 +104,14 @@ mod tests {
             start_ticks(&format!("12 (x) {}", tail.replace('S', "Z"))),
             None,
             "it has ended"
+        );
+        assert_eq!(
+            start_ticks(&format!(
+                "12 (x) {}",
+                tail.replace('S', "Z").replace(" 1 0 4711", " 3 0 4711")
+            )),
+            Some(4711),
+            "two of its threads have not"
         );
     }
 

@@ -93,7 +93,7 @@ impl Running {
             "--tests",
             "--",
             "--ignored",
-            super::ON_A_CLUSTER,
+            super::ON_AN_API_SERVER,
         ]);
         command.env("KUBECONFIG", self.place.kubeconfig());
         super::run_stage("tests on the cluster", &mut command, Counts::from_cargo)

@@ -129,6 +129,11 @@ fn server<T>(
     }
 }
 
+/// The path of a `nats-server`, built when it is not there.
+pub(crate) fn nats_server() -> anyhow::Result<std::path::PathBuf> {
+    nats::program()
+}
+
 /// Programs that tests start are built first, with the features that the tests have: `cargo test` builds no examples when
 /// it is told which targets to test.
 pub(crate) fn build() -> Command {
@@ -139,7 +144,7 @@ pub(crate) fn build() -> Command {
 const ON_NATS: &str = "on_nats";
 
 /// What the name of a test that needs a cluster contains. They run in the test cluster, in a stage of their own.
-pub(super) const ON_A_CLUSTER: &str = "on_a_cluster";
+pub(super) const ON_AN_API_SERVER: &str = "on_a_real_api_server";
 
 /// Cargo's tests; those that need NATS in a run of their own where there is NATS and no PostgreSQL.
 fn cargo_stages(options: &Options, servers: &Servers) -> Counts {
@@ -165,8 +170,8 @@ fn cargo_tests(options: &Options, servers: &Servers) -> Command {
 /// The arguments by which ignored tests run whose server is there. With NATS alone none: those run by themselves.
 fn also_ignored(postgres: bool, nats: bool) -> &'static [&'static str] {
     match (postgres, nats) {
-        (true, true) => &["--include-ignored", "--skip", ON_A_CLUSTER],
-        (true, false) => &["--include-ignored", "--skip", ON_A_CLUSTER, "--skip", ON_NATS],
+        (true, true) => &["--include-ignored", "--skip", ON_AN_API_SERVER],
+        (true, false) => &["--include-ignored", "--skip", ON_AN_API_SERVER, "--skip", ON_NATS],
         (false, _) => &[],
     }
 }
@@ -269,7 +274,11 @@ mod tests {
                     let mut rest = lines[index..].iter();
                     let name = rest.find(|line| line.contains("fn ")).unwrap();
                     assert_eq!(name.contains(ON_NATS), *line == nats, "{path}: {name}");
-                    assert_eq!(name.contains(ON_A_CLUSTER), *line == cluster, "{path}: {name}");
+                    assert_eq!(
+                        name.contains(ON_AN_API_SERVER),
+                        *line == cluster,
+                        "{path}: {name}"
+                    );
                 }
             }
         }
@@ -283,9 +292,9 @@ mod tests {
             (
                 true,
                 false,
-                "--include-ignored --skip on_a_cluster --skip on_nats",
+                "--include-ignored --skip on_a_real_api_server --skip on_nats",
             ),
-            (true, true, "--include-ignored --skip on_a_cluster"),
+            (true, true, "--include-ignored --skip on_a_real_api_server"),
         ] {
             assert_eq!(also_ignored(postgres, nats), words(wanted));
         }

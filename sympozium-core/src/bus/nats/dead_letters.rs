@@ -5,7 +5,8 @@
 
 use super::link::{Link, wait};
 use super::message::{self, Outgoing, header};
-use super::reader::{Handle, requests};
+use super::reader::requests;
+use super::settle::Handle;
 use super::streams::NOTICES;
 use crate::bus::dead_letter::DEAD;
 use crate::bus::{Acknowledge, BusError, DeadLetter, StreamKind};

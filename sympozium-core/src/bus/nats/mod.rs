@@ -9,11 +9,13 @@
 mod answer;
 #[cfg(feature = "nats-callout")]
 pub mod callout;
+mod connect;
 mod dead_letters;
 mod link;
 mod message;
 mod reader;
 mod settings;
+mod settle;
 mod streams;
 mod violations;
 

@@ -69,9 +69,9 @@ impl NatsServer {
     /// When it can't be written.
     pub fn configure(&self, configuration: &str) {
         let text = format!(
-            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: {:?} }}\n{configuration}\n",
+            "listen: \"127.0.0.1:{}\"\njetstream {{ store_dir: \"{}\" }}\n{configuration}\n",
             self.port,
-            self.dir.path().join("store"),
+            self.dir.path().join("store").display(),
         );
         if let Err(error) = std::fs::write(self.file(), text) {
             panic!("write the configuration of NATS: {error}");
@@ -137,7 +137,11 @@ impl NatsServer {
             .args(["-c", WATCHER, "nats"])
             .arg(&self.program)
             .arg(self.file());
-        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let spawned = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
         let mut watcher = spawned.unwrap_or_else(|error| panic!("start a shell for NATS: {error}"));
         let mut id = String::new();
         if let Some(stdout) = watcher.stdout.take() {

@@ -12,8 +12,11 @@
 //! | how long, and what passed? | `tunnel` |
 
 mod credentials;
+mod settings;
 mod target;
 mod tunnel;
+
+pub use settings::{ApiServer, ProxySettings};
 
 use super::problem::{self, Answer};
 use super::runs::RunClock;
@@ -31,7 +34,6 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use sympozium_core::auth::{Caller, Credentials, Principal, Purpose};
 use sympozium_core::error::chain;
 use sympozium_core::gateway::{Problem, ProblemKind};
@@ -43,66 +45,6 @@ use target::Route;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tunnel::{Bounds, End, Passed, pass};
-
-/// The names by which pods know the API server.
-const API_SERVER_NAMES: [&str; 4] = [
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-];
-
-/// Where the cluster's API server is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiServer {
-    at: HostPort,
-}
-
-impl ApiServer {
-    /// The host, by name or number, and the port: what the environment of any pod says (`KUBERNETES_SERVICE_HOST` and
-    /// `KUBERNETES_SERVICE_PORT`).
-    pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self {
-            at: HostPort {
-                host: host.into(),
-                port,
-            },
-        }
-    }
-
-    /// Whether a target is it, by its own name or by one that every cluster knows.
-    fn is(&self, target: &HostPort) -> bool {
-        target.port == self.at.port
-            && (target.host == self.at.host || API_SERVER_NAMES.contains(&target.host.as_str()))
-    }
-}
-
-/// Bounds of tunnels.
-#[derive(Debug, Clone)]
-pub struct ProxySettings {
-    /// The API server; `None` = nobody is connected to one.
-    pub api_server: Option<ApiServer>,
-    /// How many tunnels one run may have at once. Default 32.
-    pub per_run: usize,
-    /// How many there may be at all. Default 1,024.
-    pub at_once: usize,
-    /// How long nothing may pass before a tunnel is closed. Default 10 minutes.
-    pub idle: Duration,
-    /// How long a tunnel may be open, if its run takes longer. Default 6 hours.
-    pub longest: Duration,
-}
-
-impl Default for ProxySettings {
-    fn default() -> Self {
-        Self {
-            api_server: None,
-            per_run: 32,
-            at_once: 1_024,
-            idle: Duration::from_mins(10),
-            longest: Duration::from_hours(6),
-        }
-    }
-}
 
 /// The way out of skills.
 pub struct Proxy {

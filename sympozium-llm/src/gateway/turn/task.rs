@@ -72,8 +72,8 @@ pub(crate) fn start(gateway: &Gateway, turn: Turn) -> Result<Follower, Problem> 
                 return Ok(Follower::new(Arc::clone(under_way.get())));
             }
             Entry::Occupied(_) => return Err(mismatch(&turn.step)),
-            Entry::Vacant(_) if !room => return Err(crowded()),
             Entry::Vacant(_) if inner.course.admit().is_err() => return Err(stopping()),
+            Entry::Vacant(_) if !room => return Err(crowded()),
             Entry::Vacant(free) => free.insert(Arc::new(Flight::new(request))).clone(),
         }
     };

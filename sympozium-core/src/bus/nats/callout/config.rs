@@ -32,7 +32,8 @@ pub fn server_block(keys: &PublicKeys, tls: Option<&TlsFiles>) -> String {
         xkey,
     } = keys;
     let tls = tls.map(|TlsFiles { certificate, key }| {
-        format!("tls {{\n  cert_file: {certificate:?}\n  key_file: {key:?}\n}}\n")
+        let (certificate, key) = (certificate.display(), key.display());
+        format!("tls {{\n  cert_file: \"{certificate}\"\n  key_file: \"{key}\"\n}}\n")
     });
     format!(
         r#"system_account: SYS
