@@ -8,6 +8,7 @@
 //! | Which objects does the cluster need for a run, and for an instance? | [`objects`] |
 //! | Which run does a pod's token speak for, and what may it do? | `identity` (feature `identity`) |
 //! | Where do certificates come from? | `ca` (feature `ca`) |
+//! | How does an installation get into a cluster, and out again? | `install` (feature `install`) |
 //! | What comes next for runs, instances, packs, policies and schedules? | `operator` (feature `operator`) |
 //!
 //! By default nothing here talks to a cluster, reads a clock or touches a file. The crate chooses no Kubernetes version: the program
@@ -24,6 +25,8 @@ pub mod documents;
 pub mod fuzz_entry;
 #[cfg(feature = "identity")]
 pub mod identity;
+#[cfg(feature = "install")]
+pub mod install;
 pub mod objects;
 #[cfg(feature = "operator")]
 pub mod operator;

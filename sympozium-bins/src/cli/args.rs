@@ -2,6 +2,7 @@
 
 use super::gateway::GatewayArgs;
 use super::generate::{CompletionsArgs, ManArgs};
+use super::install::{InstallArgs, StatusArgs, UninstallArgs};
 use super::memory::MemoryArgs;
 use super::policy_check::PolicyArgs;
 use super::run::RunArgs;
@@ -49,6 +50,12 @@ pub(super) enum Command {
     Memory(MemoryArgs),
     /// Ask what policies say
     Policy(PolicyArgs),
+    /// Install Sympozium in a cluster, or upgrade it there
+    Install(Box<InstallArgs>),
+    /// Remove Sympozium from a cluster
+    Uninstall(UninstallArgs),
+    /// Say what of an installation runs, and what is wrong with it
+    Status(StatusArgs),
     /// Print the custom resource definitions, for `kubectl apply -f -`
     Crds,
     /// Print a completion script for a shell

@@ -1,7 +1,7 @@
 //! The command tree, its help, and the page that describes it.
 
 use super::*;
-use clap::{Command, CommandFactory};
+use clap::{ArgAction, Command, CommandFactory};
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/reference/cli.md");
@@ -37,8 +37,13 @@ fn flags(command: &Command) -> BTreeSet<String> {
     command
         .get_arguments()
         .filter(|arg| !arg.is_global_set())
+        .filter(|arg| {
+            !matches!(
+                arg.get_action(),
+                ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+            )
+        })
         .filter_map(|arg| arg.get_long())
-        .filter(|long| !matches!(*long, "help" | "version"))
         .map(|long| format!("--{long}"))
         .collect()
 }

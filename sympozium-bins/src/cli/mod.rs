@@ -17,6 +17,7 @@ mod crds;
 mod failure;
 mod gateway;
 mod generate;
+mod install;
 mod logging;
 mod memory;
 mod objects;
@@ -94,6 +95,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     let exit = match cli.command {
         Command::Run(args) => run::command(&args, &config()?),
         Command::Gateway(args) => gateway::command(&args, &config()?),
+        Command::Install(args) => install::install(&args, cli.global.database_url.as_deref()),
+        Command::Uninstall(args) => install::uninstall(&args),
+        Command::Status(args) => install::status(&args),
         Command::Crds => crds::command(),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(&args),

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 
 use crate::cluster::{self, Mode, Place};
 use crate::counts::Counts;
+use crate::repo;
 use crate::stage as stages;
 
 const NAME: &str = "test cluster";
@@ -34,7 +35,7 @@ pub(super) fn stage() -> Counts {
     remove_leftovers();
     let start = Instant::now();
     counts += match Running::start() {
-        Ok(running) => running.smoke() + running.end(),
+        Ok(running) => running.smoke() + running.cargo_tests() + running.end(),
         Err(error) => {
             stages::line(NAME, start.elapsed(), "FAILED");
             println!("{error:#}");
@@ -79,6 +80,23 @@ impl Running {
                 Counts::FAILED
             }
         }
+    }
+
+    /// Those of our own tests that need a cluster.
+    fn cargo_tests(&self) -> Counts {
+        let mut command = repo::cargo(&[
+            "test",
+            "-p",
+            "sympozium-k8s",
+            "--all-features",
+            "--no-fail-fast",
+            "--tests",
+            "--",
+            "--ignored",
+            super::ON_AN_API_SERVER,
+        ]);
+        command.env("KUBECONFIG", self.place.kubeconfig());
+        super::run_stage("tests on the cluster", &mut command, Counts::from_cargo)
     }
 
     /// Ends the cluster as the death of this program would, and looks for what is left.

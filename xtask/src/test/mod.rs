@@ -143,6 +143,9 @@ pub(crate) fn build() -> Command {
 /// What the name of a test that needs NATS contains: so it can be told from those that need PostgreSQL.
 const ON_NATS: &str = "on_nats";
 
+/// What the name of a test that needs a cluster contains. They run in the test cluster, in a stage of their own.
+pub(super) const ON_AN_API_SERVER: &str = "on_a_real_api_server";
+
 /// Cargo's tests; those that need NATS in a run of their own where there is NATS and no PostgreSQL.
 fn cargo_stages(options: &Options, servers: &Servers) -> Counts {
     let mut all = cargo_tests(options, servers);
@@ -167,8 +170,8 @@ fn cargo_tests(options: &Options, servers: &Servers) -> Command {
 /// The arguments by which ignored tests run whose server is there. With NATS alone none: those run by themselves.
 fn also_ignored(postgres: bool, nats: bool) -> &'static [&'static str] {
     match (postgres, nats) {
-        (true, true) => &["--include-ignored"],
-        (true, false) => &["--include-ignored", "--skip", ON_NATS],
+        (true, true) => &["--include-ignored", "--skip", ON_AN_API_SERVER],
+        (true, false) => &["--include-ignored", "--skip", ON_AN_API_SERVER, "--skip", ON_NATS],
         (false, _) => &[],
     }
 }
@@ -258,18 +261,24 @@ mod tests {
         let reason = |server: &str, variable: &str| format!("#[ignore = \"needs {server} in {variable}\"]");
         let postgres = reason("a PostgreSQL server", "SYMPOZIUM_TEST_POSTGRES");
         let nats = reason("nats-server", "SYMPOZIUM_TEST_NATS");
+        let cluster = reason("a Kubernetes API server", "KUBECONFIG");
         for path in repo::tracked(&[".rs"]).unwrap() {
             let text = std::fs::read_to_string(repo::root().join(&path)).unwrap();
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             for (index, line) in lines.iter().enumerate() {
                 if line.starts_with("#[ignore") {
                     assert!(
-                        [&postgres, &nats].contains(&&(*line).to_owned()),
+                        [&postgres, &nats, &cluster].contains(&&(*line).to_owned()),
                         "{path}: {line}"
                     );
                     let mut rest = lines[index..].iter();
                     let name = rest.find(|line| line.contains("fn ")).unwrap();
                     assert_eq!(name.contains(ON_NATS), *line == nats, "{path}: {name}");
+                    assert_eq!(
+                        name.contains(ON_AN_API_SERVER),
+                        *line == cluster,
+                        "{path}: {name}"
+                    );
                 }
             }
         }
@@ -280,8 +289,12 @@ mod tests {
         for (postgres, nats, wanted) in [
             (false, false, ""),
             (false, true, ""),
-            (true, false, "--include-ignored --skip on_nats"),
-            (true, true, "--include-ignored"),
+            (
+                true,
+                false,
+                "--include-ignored --skip on_a_real_api_server --skip on_nats",
+            ),
+            (true, true, "--include-ignored --skip on_a_real_api_server"),
         ] {
             assert_eq!(also_ignored(postgres, nats), words(wanted));
         }
