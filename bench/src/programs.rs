@@ -36,6 +36,11 @@ impl Programs {
         self.named("sympozium-sandbox")
     }
 
+    /// The bridge of a pod.
+    pub(crate) fn bridge(&self) -> anyhow::Result<PathBuf> {
+        self.named("sympozium-ipc-bridge")
+    }
+
     fn named(&self, name: &str) -> anyhow::Result<PathBuf> {
         let path = self.folder.join(name);
         if !path.is_file() {

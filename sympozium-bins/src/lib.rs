@@ -3,13 +3,18 @@
 //! | Question | Module |
 //! | --- | --- |
 //! | What does the `sympozium` command do? | `cli` (feature `cli`) |
-//! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`) |
+//! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`, `bridge`) |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
 
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(any(feature = "runner", feature = "toolbox", feature = "sandbox"))]
+#[cfg(any(
+    feature = "runner",
+    feature = "toolbox",
+    feature = "sandbox",
+    feature = "bridge"
+))]
 pub mod entry;
 
 /// The allocator of musl's C library gives memory back to the kernel and asks for it again with nearly every tool call,

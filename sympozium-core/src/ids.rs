@@ -197,6 +197,23 @@ pub fn derived_id(run: RunUid, step: &StepId, index: u32) -> Uuid {
     Uuid::new_v5(&DERIVED, format!("{run}\n{step}\n{index}").as_bytes())
 }
 
+/// The id of what one file in a run's mailbox asks for: the same file always gives the same id.
+///
+/// `state` tells the states of a file apart that is written again and again; it is empty where a name counts once.
+///
+/// ```
+/// # use sympozium_core::ids::{derived_file_id, RunUid};
+/// let run = RunUid::random();
+/// assert_eq!(derived_file_id(run, "messages", "send-1.json", ""), derived_file_id(run, "messages", "send-1.json", ""));
+/// assert_ne!(derived_file_id(run, "messages", "send-1.json", ""), derived_file_id(run, "spawn", "send-1.json", ""));
+/// ```
+pub fn derived_file_id(run: RunUid, folder: &str, name: &str, state: &str) -> Uuid {
+    // A step has no line break in it, so no step of `derived_id` gives the same text; nor does another file: folders have
+    // none either, and the name is led by its length.
+    let text = format!("{run}\nfile\n{folder}\n{}:{name}\n{state}", name.len());
+    Uuid::new_v5(&DERIVED, text.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,8 @@
 //! | How do parts of an installation talk? | [`bus`] |
 
 pub mod auth;
+#[cfg(all(unix, feature = "bridge"))]
+pub mod bridge;
 pub mod bus;
 pub mod channel;
 pub mod chat;

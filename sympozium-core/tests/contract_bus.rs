@@ -2,6 +2,7 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
+use async_trait::async_trait;
 use futures::{FutureExt, StreamExt};
 use serde_json::json;
 use std::pin::pin;
@@ -11,18 +12,35 @@ use std::time::Duration;
 use sympozium_core::bus::{
     BusLimits, DeadLetter, Envelope, EventBus, InMemoryBus, Source, Subject, Subscription, Topic,
 };
-use sympozium_core::ids::{InstanceName, InstanceRef, Namespace};
-use sympozium_core::testing;
+use sympozium_core::ids::{InstanceName, InstanceRef, Namespace, RunUid};
+use sympozium_core::testing::{self, BusFixture};
+use uuid::Uuid;
+
+struct InMemory(InMemoryBus);
+
+#[async_trait]
+impl BusFixture for InMemory {
+    fn bus(&self) -> &dyn EventBus {
+        &self.0
+    }
+
+    async fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.0.dead_letters()
+    }
+
+    async fn restart(&self) {}
+}
 
 #[tokio::test]
 async fn the_bus_in_memory_keeps_its_contract() {
-    testing::event_bus(&InMemoryBus::default()).await;
+    testing::event_bus(&InMemory(InMemoryBus::default())).await;
 }
 
 fn subscription(max_deliver: u32) -> Subscription {
     Subscription {
         reader: "r".to_owned(),
         topics: vec![Topic::ToolExecRequest],
+        instance: None,
         key: None,
         ack_wait: Duration::from_millis(20),
         max_deliver,
@@ -36,8 +54,8 @@ fn envelope(id: &str) -> Envelope {
     };
     Envelope {
         id: id.to_owned(),
-        source: Source::Part("test".to_owned()),
-        subject: Subject::new(instance, Topic::ToolExecRequest, "k").unwrap(),
+        source: Source::Run(instance.namespace.clone(), RunUid(Uuid::nil())),
+        subject: Subject::new(instance, Topic::ToolExecRequest, Uuid::nil().to_string()).unwrap(),
         time: jiff::Timestamp::UNIX_EPOCH,
         traceparent: None,
         data: json!(id),

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use crate::{deps, repo, stage::Stages};
+use crate::{deps, repo, stage, stage::Stages, test};
 
 /// How the small programs are built.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
     );
     stages.finish()?;
     let mut bench = Command::new(repo::target_dir().join("release/sympozium-bench"));
+    match test::nats_server() {
+        Ok(server) => {
+            bench.env("SYMPOZIUM_TEST_NATS", server);
+        }
+        Err(error) => stage::skipped("the figures of the bridge", &format!("{error:#}")),
+    }
     let programs = format!("Programs for {}, profile {}.", build.target, build.profile);
     bench
         .arg("--programs")

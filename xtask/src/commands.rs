@@ -17,7 +17,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "test",
         arguments: "[--fast] [-- FILTER]",
-        about: "every test, with a PostgreSQL of its own; --fast: cargo's tests alone",
+        about: "every test, with PostgreSQL and NATS of its own; --fast: cargo's tests alone",
         run: test::command,
     },
     Command {

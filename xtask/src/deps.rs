@@ -62,6 +62,8 @@ const CLOSURES: &[Closure] = &[
             "sqlx",
             "sqlx-core",
             "notify",
+            "async-nats",
+            "nkeys",
         ],
         banned_tokio: &["rt", "rt-multi-thread", "net", "fs", "process", "time"],
     },

@@ -1,5 +1,6 @@
 //! What is measured: one module, one function and one name each. [`FIGURES`] lists them.
 
+mod bridge;
 mod bytes;
 mod command;
 mod file_turns;
@@ -87,5 +88,10 @@ pub(crate) const FIGURES: &[Figure] = &[
         name: "bytes",
         about: "bytes that a runner sends",
         measure: bytes::measure,
+    },
+    Figure {
+        name: "bridge",
+        about: "from files in a mailbox to a NATS server that has them",
+        measure: bridge::measure,
     },
 ];

@@ -1,10 +1,12 @@
 //! Runs that are measured: [`Place`] starts the programs by hand, [`Local`] has the local executor do it.
 
 mod local;
+mod mailbox;
 mod place;
 mod watch;
 
 pub(crate) use local::{Local, LocalRun, NotPossible};
+pub(crate) use mailbox::Mailbox;
 pub(crate) use place::Place;
 use watch::Watch;
 

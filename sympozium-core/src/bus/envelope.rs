@@ -1,6 +1,6 @@
 //! CloudEvents 1.0 in structured JSON.
 
-use super::{Subject, Topic};
+use super::{Speaker, Subject, Topic};
 use crate::ids::{Namespace, RunUid};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,33 @@ impl Envelope {
     pub fn topic(&self) -> Topic {
         self.subject.topic
     }
+
+    /// Whether the source is one that may say this under this subject: the run or channel that the key names, in the
+    /// same namespace, or a part of the installation, as the topic has it.
+    ///
+    /// The subject is what the bus checks; a source that says otherwise is a forgery or a mistake.
+    pub fn check_source(&self) -> Result<(), EnvelopeError> {
+        let Subject { instance, topic, key } = &self.subject;
+        let agrees = match (topic.speaker(), &self.source) {
+            (Speaker::Run, Source::Run(namespace, uid)) => {
+                *namespace == instance.namespace && uid.to_string() == *key
+            }
+            (Speaker::Channel, Source::Channel(namespace, kind)) => {
+                *namespace == instance.namespace && kind.as_str() == key
+            }
+            (Speaker::Router, Source::Part(_)) => true,
+            (Speaker::Run, Source::Channel(..) | Source::Part(_))
+            | (Speaker::Channel, Source::Run(..) | Source::Part(_))
+            | (Speaker::Router, Source::Run(..) | Source::Channel(..)) => false,
+        };
+        if agrees {
+            return Ok(());
+        }
+        Err(EnvelopeError {
+            field: "source",
+            text: self.source.to_string().chars().take(200).collect(),
+        })
+    }
 }
 
 /// The JSON form.
@@ -152,4 +179,86 @@ pub struct EnvelopeError {
     pub field: &'static str,
     /// Its value, cut at 200 characters.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::ChannelKind;
+    use crate::ids::{InstanceName, InstanceRef};
+
+    fn agrees(topic: Topic, key: &str, source: Source) -> bool {
+        let instance = InstanceRef {
+            namespace: Namespace::new("team").unwrap(),
+            name: InstanceName::new("sre").unwrap(),
+        };
+        let envelope = Envelope {
+            id: "1".to_owned(),
+            source,
+            subject: Subject::new(instance, topic, key).unwrap(),
+            time: Timestamp::UNIX_EPOCH,
+            traceparent: None,
+            data: Value::Null,
+        };
+        envelope.check_source().is_ok()
+    }
+
+    #[test]
+    fn only_whom_the_subject_names_may_speak() {
+        let namespace = |name| Namespace::new(name).unwrap();
+        let (run, other) = (RunUid::random(), RunUid::random());
+        let key = run.to_string();
+        for (topic, key, source, wanted) in [
+            (
+                Topic::AgentRunCompleted,
+                key.as_str(),
+                Source::Run(namespace("team"), run),
+                true,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Run(namespace("team"), other),
+                false,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Run(namespace("mate"), run),
+                false,
+            ),
+            (
+                Topic::AgentRunCompleted,
+                &key,
+                Source::Part("router".to_owned()),
+                false,
+            ),
+            (Topic::Receipt, &key, Source::Run(namespace("team"), run), false),
+            (Topic::Receipt, &key, Source::Part("router".to_owned()), true),
+            (
+                Topic::ChannelMessageReceived,
+                "slack",
+                Source::Channel(namespace("team"), ChannelKind::Slack),
+                true,
+            ),
+            (
+                Topic::ChannelMessageReceived,
+                "slack",
+                Source::Channel(namespace("team"), ChannelKind::Telegram),
+                false,
+            ),
+            (
+                Topic::ChannelMessageReceived,
+                &key,
+                Source::Run(namespace("team"), run),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                agrees(topic, key, source.clone()),
+                wanted,
+                "{topic} {key} {source}"
+            );
+        }
+    }
 }

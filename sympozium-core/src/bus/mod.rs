@@ -2,13 +2,23 @@
 //!
 //! Delivery is at least once. A consumer acknowledges after it has acted, and acts so that a repetition changes nothing.
 
+mod dead_letter;
 mod envelope;
 mod in_memory;
+#[cfg(feature = "nats")]
+pub mod nats;
+mod principal;
+mod run_reader;
+mod subscription;
 mod topic;
 
+pub use dead_letter::DeadLetter;
 pub use envelope::{Envelope, EnvelopeError, Source};
-pub use in_memory::{BusLimits, DeadLetter, InMemoryBus};
-pub use topic::{StreamKind, Subject, SubjectError, Topic};
+pub use in_memory::{BusLimits, InMemoryBus};
+pub use principal::{Permissions, Principal};
+pub use run_reader::run_reader;
+pub use subscription::Subscription;
+pub use topic::{Speaker, StreamKind, Subject, SubjectError, Topic};
 
 use crate::error::{BoxError, Classify, Retry};
 use async_trait::async_trait;
@@ -18,29 +28,18 @@ use std::{fmt, time::Duration};
 /// Carries envelopes.
 #[async_trait]
 pub trait EventBus: Send + Sync {
-    /// Hands an envelope over. Returns when it is stored. Publishing the same id again stores nothing more.
+    /// Hands an envelope over. Returns when it is stored. Publishing the same id again stores nothing more. A source that
+    /// may not speak under the subject is refused ([`Envelope::check_source`]).
     async fn publish(&self, envelope: Envelope) -> Result<(), BusError>;
 
     /// Deliveries to a named, durable reader. Readers of one name share the work; what one has not acknowledged comes again.
+    ///
+    /// A reader sees what is published from its first subscription on. The stream mends itself after an outage; an error
+    /// in it is one that waiting does not cure.
     async fn subscribe(
         &self,
         subscription: Subscription,
     ) -> Result<BoxStream<'static, Result<Delivery, BusError>>, BusError>;
-}
-
-/// What a reader wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    /// The reader's name. Durable: a reader that comes back under its name goes on where it stopped.
-    pub reader: String,
-    /// The topics.
-    pub topics: Vec<Topic>,
-    /// Only this key (a run UID or channel type); `None` = all.
-    pub key: Option<String>,
-    /// How long a delivery may stay unacknowledged before it comes again.
-    pub ack_wait: Duration,
-    /// How often a message is delivered before it goes to the dead letters.
-    pub max_deliver: u32,
 }
 
 /// What a delivery does when it is done with.
@@ -111,7 +110,21 @@ pub enum BusError {
         /// On which subject.
         subject: String,
     },
-    /// The stream is full, or the message is too large.
+    /// The credential was not accepted. It may be soon: a run can be known a moment after its pod has started.
+    #[error("connect: the event bus does not accept the credential: {detail}")]
+    Unauthenticated {
+        /// The client's words; the reason is in the server's log.
+        detail: String,
+    },
+    /// There is no room at the moment: a reader has not kept up, or a stream has reached its size.
+    #[error("{step}: the event bus is full: {detail}")]
+    Full {
+        /// What was being done.
+        step: &'static str,
+        /// What is full.
+        detail: String,
+    },
+    /// It can never be accepted, such as a message that is too large.
     #[error("{step}: refused: {detail}")]
     Refused {
         /// What was being done.
@@ -124,7 +137,7 @@ pub enum BusError {
 impl Classify for BusError {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unavailable { .. } => Retry::Backoff,
+            Self::Unavailable { .. } | Self::Unauthenticated { .. } | Self::Full { .. } => Retry::Backoff,
             Self::Forbidden { .. } | Self::Refused { .. } => Retry::Never,
         }
     }
@@ -132,6 +145,8 @@ impl Classify for BusError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Unavailable { .. } => "bus-unavailable",
+            Self::Unauthenticated { .. } => "unauthenticated",
+            Self::Full { .. } => "bus-full",
             Self::Forbidden { .. } => "forbidden",
             Self::Refused { .. } => "refused",
         }

@@ -22,8 +22,32 @@ impl StreamKind {
     }
 }
 
+impl StreamKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Work, Self::Stream];
+
+    /// The name of the JetStream stream that keeps it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Work => "sympozium-work",
+            Self::Stream => "sympozium-stream",
+        }
+    }
+}
+
+/// Who says something on a topic. A message on that topic from anybody else is malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Speaker {
+    /// A run, through its bridge. The key is its UID.
+    Run,
+    /// A chat connection. The key is its type.
+    Channel,
+    /// The installation itself: the routers of the operator.
+    Router,
+}
+
 macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident $text:literal $stream:ident),* $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident $text:literal $stream:ident $speaker:ident),* $(,)?) => {
         /// What is talked about.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Topic { $($(#[$doc])* $name),* }
@@ -41,43 +65,48 @@ macro_rules! topics {
             pub const fn stream(self) -> StreamKind {
                 match self { $(Self::$name => StreamKind::$stream),* }
             }
+
+            /// Who says something on it.
+            pub const fn speaker(self) -> Speaker {
+                match self { $(Self::$name => Speaker::$speaker),* }
+            }
         }
     };
 }
 
 topics! {
     /// An agent left a result with `status: success`.
-    AgentRunCompleted "agent.run.completed" Work,
+    AgentRunCompleted "agent.run.completed" Work Run,
     /// An agent left a result with `status: error`.
-    AgentRunFailed "agent.run.failed" Work,
+    AgentRunFailed "agent.run.failed" Work Run,
     /// What an agent is doing.
-    AgentStatusUpdate "agent.status.update" Stream,
+    AgentStatusUpdate "agent.status.update" Stream Run,
     /// A piece of an agent's answer.
-    AgentStreamChunk "agent.stream.chunk" Stream,
+    AgentStreamChunk "agent.stream.chunk" Stream Run,
     /// An agent wants another run.
-    AgentSpawnRequest "agent.spawn.request" Work,
+    AgentSpawnRequest "agent.spawn.request" Work Run,
     /// More input for a run.
-    AgentFollowup "agent.followup" Work,
+    AgentFollowup "agent.followup" Work Router,
     /// A command was asked for.
-    ToolExecRequest "tool.exec.request" Work,
+    ToolExecRequest "tool.exec.request" Work Run,
     /// A command has ended.
-    ToolExecResult "tool.exec.result" Work,
+    ToolExecResult "tool.exec.result" Work Run,
     /// A tool call waits for a person.
-    ToolApprovalRequest "tool.approval.request" Work,
+    ToolApprovalRequest "tool.approval.request" Work Run,
     /// A person answered.
-    ToolApprovalResponse "tool.approval.response" Work,
+    ToolApprovalResponse "tool.approval.response" Work Router,
     /// An agent wants to send a chat message.
-    MessageRequest "message.request" Work,
+    MessageRequest "message.request" Work Run,
     /// A chat message came in.
-    ChannelMessageReceived "channel.message.received" Work,
+    ChannelMessageReceived "channel.message.received" Work Channel,
     /// A chat message is to go out.
-    ChannelMessageSend "channel.message.send" Work,
+    ChannelMessageSend "channel.message.send" Work Router,
     /// How a chat connection is.
-    ChannelHealthUpdate "channel.health.update" Stream,
+    ChannelHealthUpdate "channel.health.update" Stream Channel,
     /// An agent wants to change a schedule.
-    ScheduleUpsert "schedule.upsert" Work,
+    ScheduleUpsert "schedule.upsert" Work Run,
     /// What became of an agent's request.
-    Receipt "receipt" Work,
+    Receipt "receipt" Work Router,
 }
 
 impl fmt::Display for Topic {

@@ -85,6 +85,9 @@ pub enum Folder {
     ApprovalsOf(PackName),
     /// Commands for one executor, and their results.
     Tools(PackName),
+    /// What one executor was asked and what came of it, for the record: requests and results are gone as soon as they have
+    /// served, and copies here stay until the bridge has sent them.
+    Record(PackName),
 }
 
 impl Folder {
@@ -113,6 +116,7 @@ impl Folder {
             Self::Approvals => "approvals".to_owned(),
             Self::ApprovalsOf(pack) => format!("approvals/{pack}"),
             Self::Tools(pack) => format!("tools/{pack}"),
+            Self::Record(pack) => format!("tools/{pack}/record"),
         }
     }
 
@@ -125,7 +129,7 @@ impl Folder {
             | Self::Schedules
             | Self::ApprovalsOut
             | Self::Tools(_) => true,
-            Self::Input | Self::Receipts | Self::Approvals | Self::ApprovalsOf(_) => false,
+            Self::Input | Self::Receipts | Self::Approvals | Self::ApprovalsOf(_) | Self::Record(_) => false,
         }
     }
 }

@@ -322,3 +322,14 @@ pub struct ApprovalDecision {
     #[serde(default)]
     pub reason: String,
 }
+
+/// What the event `tool.approval.response` holds: a person's answer, and who has to see it besides the agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalResponse {
+    /// The answer.
+    #[serde(flatten)]
+    pub decision: ApprovalDecision,
+    /// The executor that will do it ([`ApprovalRequest::target`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}

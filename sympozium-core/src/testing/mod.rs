@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `SessionStore`, `StepLog`, `Ledger`, `AuditLog` | [`session_store`], [`step_log`], [`ledger`], [`audit_log`] | |
 //! | `MemoryStore` | [`memory_store`] | |
-//! | `EventBus` | [`event_bus`] | |
+//! | `EventBus` | [`event_bus`] | its dead letters, and a way to restart it: [`BusFixture`] |
 //! | `LlmProvider` | [`llm_provider`] | its far side: [`ProviderPeer`] |
 //! | `Channel` | [`channel`] | its platform: [`ChannelPeer`] |
 //! | `SkillSource` | [`skill_source`] | the names of two packs that it has: [`KnownPacks`] |
@@ -56,14 +56,16 @@
 //! ```
 
 mod fakes;
+mod servers;
 mod suites;
 
 pub use fakes::{
     AgentDoes, FailingStore, FakeAnswer, FakeExecutor, FakeProvider, RecordingChannel, StaticAuth,
     StaticSkills, run_plan,
 };
+pub use servers::NatsServer;
 pub use suites::{
-    ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log, authenticate,
-    channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store, skill_source,
-    step_log,
+    BusFixture, ChannelPeer, ExecutorFixture, KnownCaller, KnownPacks, PeerAnswer, ProviderPeer, audit_log,
+    authenticate, channel, event_bus, ledger, llm_provider, memory_store, run_executor, session_store,
+    skill_source, step_log,
 };

@@ -1,9 +1,11 @@
 //! Executing one command, to its exact end.
 
+use super::proxy::WayOut;
 use super::spawner::Spawner;
 use super::strays::{end_strays, reap};
 use crate::ipc::{ExecRequest, ExecResult};
 use rustix::process::{Pid, Signal};
+use secrecy::ExposeSecret;
 use std::{collections::BTreeMap, io, path::PathBuf, process::ExitStatus, process::Stdio, time::Duration};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -22,6 +24,8 @@ pub(super) struct Job<'a> {
     pub(super) line: Vec<String>,
     pub(super) dir: PathBuf,
     pub(super) env: &'a BTreeMap<String, String>,
+    /// What it gets besides, and what is taken out of what it says.
+    pub(super) way_out: Option<WayOut>,
     pub(super) timeout: Duration,
     /// This process has no other children, so all that is left after a command was left by it.
     pub(super) sole: bool,
@@ -51,7 +55,11 @@ impl Output {
         }
     }
 
-    fn text(&self) -> String {
+    /// What was said, without what is not to be said.
+    fn text(mut self, job: &Job<'_>) -> String {
+        if let Some(way_out) = &job.way_out {
+            self.kept = way_out.redaction.apply(self.kept, self.cut > 0);
+        }
         String::from_utf8_lossy(&self.kept).into_owned()
     }
 }
@@ -103,6 +111,10 @@ fn command(job: &Job<'_>) -> io::Result<Command> {
         .args(line)
         .env_clear()
         .envs(job.env)
+        .envs(job.way_out.iter().flat_map(|way_out| {
+            let env = way_out.env.iter();
+            env.map(|(name, value)| (name, value.expose_secret()))
+        }))
         .current_dir(&job.dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -181,8 +193,8 @@ fn result(
         timed_out,
         stdout_cut: stdout.cut,
         stderr_cut: stderr.cut,
-        stdout: stdout.text(),
-        stderr: stderr.text(),
+        stdout: stdout.text(job),
+        stderr: stderr.text(job),
         refused: None,
     }
 }

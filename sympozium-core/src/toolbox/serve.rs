@@ -2,12 +2,14 @@
 
 use super::command::{Job, execute};
 use super::gate;
+use super::proxy::{Proxy, ProxyError, no_way_out};
+use super::record::Record;
 use super::results::Results;
 use super::spawner::{Spawner, SpawnerError};
 use crate::error::{Classify, Retry, chain};
 use crate::ipc::mailbox::{Inbox, InboxConfig, Item, MailboxError, OpenFolder, read_whole};
 use crate::ipc::{ApprovalDecision, ExecRequest, ExecResult, FileId};
-use crate::run::ToolboxConfig;
+use crate::run::{ToolboxConfig, pod_contract};
 use std::{
     fmt::Display,
     io,
@@ -30,6 +32,9 @@ pub enum ToolboxError {
     /// Its folders can't be used.
     #[error("use the executor's folders")]
     Mailbox(#[from] MailboxError),
+    /// Its commands can't be let out as they should be.
+    #[error("make ready to let commands out")]
+    Proxy(#[from] ProxyError),
     /// It can't start commands as it is told to.
     #[error("make ready for commands")]
     Spawner(#[from] SpawnerError),
@@ -39,6 +44,7 @@ impl Classify for ToolboxError {
     fn retry(&self) -> Retry {
         match self {
             Self::Mailbox(error) => error.retry(),
+            Self::Proxy(error) => error.retry(),
             Self::Spawner(SpawnerError::Thread(_)) => Retry::Backoff,
             Self::Spawner(SpawnerError::Confine(error)) => error.retry(),
         }
@@ -47,6 +53,7 @@ impl Classify for ToolboxError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Mailbox(error) => error.kind(),
+            Self::Proxy(error) => error.kind(),
             Self::Spawner(SpawnerError::Thread(_)) => "thread",
             Self::Spawner(SpawnerError::Confine(error)) => error.kind(),
         }
@@ -57,20 +64,49 @@ impl Classify for ToolboxError {
 #[derive(Debug)]
 pub struct Toolbox {
     config: ToolboxConfig,
+    tmp: PathBuf,
+    records: bool,
+}
+
+/// What an executor works with.
+struct Tools {
+    spawner: Spawner,
+    results: Results,
+    proxy: Option<Proxy>,
+    record: Option<Record>,
+    cancel: CancellationToken,
 }
 
 impl Toolbox {
     /// An executor of that configuration.
     pub fn new(config: ToolboxConfig) -> Self {
-        Self { config }
+        Self {
+            config,
+            tmp: pod_contract::TMP.into(),
+            records: false,
+        }
+    }
+
+    /// Keeps copies of requests and results beside them, for a bridge to send. As long as too many lie there, the next
+    /// command waits.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.records = true;
+        self
+    }
+
+    /// Where it writes down whom its commands trust. Default `/tmp`.
+    #[must_use]
+    pub fn with_tmp(mut self, tmp: impl Into<PathBuf>) -> Self {
+        self.tmp = tmp.into();
+        self
     }
 
     /// Executes requests, one at a time, until it is cancelled. Ends early only when its folders can't be used, or
-    /// when commands can't be restricted as they should be.
+    /// when commands can't be restricted or let out as they should be.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), ToolboxError> {
-        let spawner = Spawner::start(self.config.commands.clone()).await?;
+        let mut tools = self.tools(cancel.clone()).await?;
         let config = InboxConfig::of("exec-request-");
-        let mut results = Results::open(self.config.state_dir.clone())?;
         let mut inbox = Inbox::<ExecRequest>::open(&self.config.tools_dir, config)?;
         loop {
             let item = tokio::select! {
@@ -80,8 +116,7 @@ impl Toolbox {
             match item {
                 Ok(item) => {
                     let folder = inbox.folder().clone();
-                    self.handle(item, &folder, &mut results, (&spawner, &cancel))
-                        .await?;
+                    self.handle(item, &folder, &mut tools).await?;
                 }
                 // It was set aside, and whoever wrote it will see its time run out.
                 Err(MailboxError::Rejected { name, reason }) => {
@@ -92,16 +127,33 @@ impl Toolbox {
         }
     }
 
+    async fn tools(&self, cancel: CancellationToken) -> Result<Tools, ToolboxError> {
+        let config = &self.config;
+        let open = |access| Proxy::open(access, &self.tmp);
+        Ok(Tools {
+            spawner: Spawner::start(config.commands.clone()).await?,
+            results: Results::open(config.state_dir.clone())?,
+            proxy: config.proxy.clone().map(open).transpose()?,
+            record: self
+                .records
+                .then(|| Record::open(&config.tools_dir))
+                .transpose()?,
+            cancel,
+        })
+    }
+
     async fn handle(
         &self,
         item: Item<ExecRequest>,
         folder: &OpenFolder,
-        results: &mut Results,
-        with: (&Spawner, &CancellationToken),
+        tools: &mut Tools,
     ) -> Result<(), MailboxError> {
         if item.name != format!("exec-request-{}.json", item.value.id) {
             tracing::warn!(name = item.name, id = %item.value.id, "request under another name than its id");
             return item.done();
+        }
+        if let Some(record) = &tools.record {
+            record.wait_for_room(&tools.cancel).await;
         }
         let item = match item.claim() {
             Ok(item) => item,
@@ -110,44 +162,51 @@ impl Toolbox {
             Err(error) => return Err(error),
         };
         let request = &item.value;
-        let result = if let Some(known) = results.find(&request.id) {
+        let result = if let Some(known) = tools.results.find(&request.id) {
             known.clone()
         } else {
-            results.begin(&request.id)?;
-            let result = self.execute(request, with).await;
-            results.keep(result.clone())?;
+            if let Some(record) = &tools.record {
+                record.request(&request.id, &item.bytes);
+            }
+            tools.results.begin(&request.id)?;
+            let result = self.execute(request, tools).await;
+            tools.results.keep(result.clone())?;
             result
         };
+        if let Some(record) = &tools.record {
+            // Also of a command that a former process has executed: it may have been ended before this.
+            record.result(&result);
+        }
         let name = format!("exec-result-{}.json", request.id);
         folder.write_json(&name, &result)?;
         item.done()
     }
 
-    async fn execute(
-        &self,
-        request: &ExecRequest,
-        (spawner, cancel): (&Spawner, &CancellationToken),
-    ) -> ExecResult {
-        match self.prepare(request) {
+    async fn execute(&self, request: &ExecRequest, tools: &Tools) -> ExecResult {
+        match self.prepare(request, tools.proxy.as_ref()) {
             Err(refusal) => refused(&request.id, refusal),
-            Ok(job) => execute(job, spawner, cancel).await.unwrap_or_else(|error| {
-                refused(&request.id, format!("The command could not be started: {error}."))
-            }),
+            Ok(job) => execute(job, &tools.spawner, &tools.cancel)
+                .await
+                .unwrap_or_else(|error| {
+                    refused(&request.id, format!("The command could not be started: {error}."))
+                }),
         }
     }
 
-    fn prepare<'a>(&'a self, request: &'a ExecRequest) -> Result<Job<'a>, String> {
+    fn prepare<'a>(&'a self, request: &'a ExecRequest, proxy: Option<&Proxy>) -> Result<Job<'a>, String> {
         let approval = self.approval(&request.id)?;
         gate::check(&self.config.gate, request, approval.as_ref())?;
         let (line, default) = self.line(request)?;
         let dir = self.dir(request.work_dir.as_deref())?;
         let seconds = request.timeout.unwrap_or(default).clamp(1, MAX_TIMEOUT);
         let timeout = Duration::from_secs(u64::from(seconds));
+        let way_out = proxy.map(Proxy::way_out).transpose();
         Ok(Job {
             request,
             line,
             dir,
             env: &self.config.env,
+            way_out: way_out.map_err(|error| no_way_out(&error))?,
             timeout,
             sole: self.config.sole,
         })

@@ -36,7 +36,7 @@ fn skipped(why: &str) {
 }
 
 /// Executes half a test in process ids of its own, as the first of them or as a child of the first.
-fn alone(test: &str, first: bool) {
+pub(crate) fn alone(test: &str, first: bool) {
     let unshare = |words: &[&str]| -> Output {
         let mut command = Command::new("unshare");
         if !rustix::process::geteuid().is_root() {
@@ -66,12 +66,12 @@ fn alone(test: &str, first: bool) {
     );
 }
 
-fn is_alone() -> bool {
+pub(crate) fn is_alone() -> bool {
     std::env::var_os("ALONE").is_some()
 }
 
 /// How many processes there are below this one.
-fn left_behind() -> usize {
+pub(crate) fn left_behind() -> usize {
     let lists = std::fs::read_dir("/proc/self/task").unwrap().map(|task| {
         let list = std::fs::read_to_string(task.unwrap().path().join("children"));
         list.unwrap_or_default().split_whitespace().count()

@@ -8,6 +8,9 @@
 
 #[cfg(target_os = "linux")]
 mod confined;
+mod way_out;
+#[cfg(target_os = "linux")]
+mod with_token;
 
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -77,7 +80,16 @@ impl Bench {
 
     fn start(&self) -> Working {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(Toolbox::new(self.config.clone()).run(stop.clone()));
+        let toolbox = Toolbox::new(self.config.clone()).with_tmp(self.folder.path());
+        let task = tokio::spawn(toolbox.run(stop.clone()));
+        Working { stop, task }
+    }
+
+    /// As in a pod, where copies are kept for a bridge.
+    fn start_recording(&self) -> Working {
+        let stop = CancellationToken::new();
+        let toolbox = Toolbox::new(self.config.clone()).recording();
+        let task = tokio::spawn(toolbox.run(stop.clone()));
         Working { stop, task }
     }
 

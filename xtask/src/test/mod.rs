@@ -3,9 +3,11 @@
 //! Each stage prints a line; a failed one prints all it said. What cannot run here is named with its reason and counts as
 //! skipped. Entry: [`command`].
 
+mod nats;
 mod postgres;
 mod python;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -20,7 +22,7 @@ const FUZZ_SECONDS: u32 = 5;
 /// What the command line asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
-    /// Cargo's tests alone: no PostgreSQL, no Python, no fuzzing.
+    /// Cargo's tests alone: no PostgreSQL, no NATS, no Python, no fuzzing.
     fast: bool,
     /// Goes to `cargo test` as it is. With a filter only cargo's tests run.
     filter: Vec<String>,
@@ -58,14 +60,10 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<Counts> {
     let options = parse(args)?;
     let start = Instant::now();
     let mut counts = Counts::default();
-    let server = database(&options, &mut counts);
+    let servers = Servers::find(&options, &mut counts);
     counts += run_stage("build programs and examples", &mut build(), |_| Counts::default());
-    counts += run_stage(
-        "unit and integration tests",
-        &mut cargo_tests(&options, server.as_ref().map(postgres::Server::url)),
-        Counts::from_cargo,
-    );
-    drop(server);
+    counts += cargo_stages(&options, &servers);
+    drop(servers);
     counts += run_stage("doc tests", &mut doc_tests(&options), Counts::from_cargo);
     if options.fast || !options.filter.is_empty() {
         counts += skip("OpenAI Python client", "only cargo's tests were asked for");
@@ -88,14 +86,35 @@ fn skip(name: &str, reason: &str) -> Counts {
     Counts::SKIPPED
 }
 
-fn database(options: &Options, counts: &mut Counts) -> Option<postgres::Server> {
-    let name = "start PostgreSQL";
+/// The servers that tests need and this machine has.
+#[derive(Debug, Default)]
+struct Servers {
+    postgres: Option<postgres::Server>,
+    /// The program; each test starts its own.
+    nats: Option<PathBuf>,
+}
+
+impl Servers {
+    fn find(options: &Options, counts: &mut Counts) -> Self {
+        Self {
+            postgres: server(options, counts, "start PostgreSQL", postgres::Server::start),
+            nats: server(options, counts, "find or build nats-server", nats::program),
+        }
+    }
+}
+
+fn server<T>(
+    options: &Options,
+    counts: &mut Counts,
+    name: &str,
+    find: fn() -> anyhow::Result<T>,
+) -> Option<T> {
     if options.fast {
         *counts += skip(name, "--fast was asked for");
         return None;
     }
     let start = Instant::now();
-    match postgres::Server::start() {
+    match find() {
         Ok(server) => {
             stage::line(name, start.elapsed(), "ok");
             Some(server)
@@ -107,13 +126,51 @@ fn database(options: &Options, counts: &mut Counts) -> Option<postgres::Server> 
     }
 }
 
+/// The path of a `nats-server`, built when it is not there.
+pub(crate) fn nats_server() -> anyhow::Result<std::path::PathBuf> {
+    nats::program()
+}
+
 /// Programs that tests start are built first, with the features that the tests have: `cargo test` builds no examples when
 /// it is told which targets to test.
 pub(crate) fn build() -> Command {
     repo::cargo(&["build", "--workspace", "--all-features", "--bins", "--examples"])
 }
 
-fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Command {
+/// What the name of a test that needs NATS contains: so it can be told from those that need PostgreSQL.
+const ON_NATS: &str = "on_nats";
+
+/// Cargo's tests; those that need NATS in a run of their own where there is NATS and no PostgreSQL.
+fn cargo_stages(options: &Options, servers: &Servers) -> Counts {
+    let mut all = cargo_tests(options, servers);
+    let mut counts = run_stage("unit and integration tests", &mut all, Counts::from_cargo);
+    if servers.nats.is_some() && servers.postgres.is_none() && options.filter.is_empty() {
+        let mut nats = cargo_test(servers);
+        nats.args(["--ignored", ON_NATS]);
+        counts += run_stage("tests on NATS", &mut nats, Counts::from_cargo);
+    }
+    counts
+}
+
+/// Tests are ignored for one reason only: that there is no server.
+fn cargo_tests(options: &Options, servers: &Servers) -> Command {
+    let mut command = cargo_test(servers);
+    command
+        .args(&options.filter)
+        .args(also_ignored(servers.postgres.is_some(), servers.nats.is_some()));
+    command
+}
+
+/// The arguments by which ignored tests run whose server is there. With NATS alone none: those run by themselves.
+fn also_ignored(postgres: bool, nats: bool) -> &'static [&'static str] {
+    match (postgres, nats) {
+        (true, true) => &["--include-ignored"],
+        (true, false) => &["--include-ignored", "--skip", ON_NATS],
+        (false, _) => &[],
+    }
+}
+
+fn cargo_test(servers: &Servers) -> Command {
     let mut command = repo::cargo(&[
         "test",
         "--workspace",
@@ -124,14 +181,14 @@ fn cargo_tests(options: &Options, postgres_url: Option<&str>) -> Command {
         "--tests",
         "--",
     ]);
-    command.args(&options.filter);
-    match postgres_url {
-        // Tests are ignored for one reason only: that there is no server.
-        Some(url) => command
-            .arg("--include-ignored")
-            .env("SYMPOZIUM_TEST_POSTGRES", url),
+    match &servers.postgres {
+        Some(server) => command.env("SYMPOZIUM_TEST_POSTGRES", server.url()),
         // A server that somebody else runs is not ours to write into.
         None => command.env_remove("SYMPOZIUM_TEST_POSTGRES"),
+    };
+    match &servers.nats {
+        Some(program) => command.env("SYMPOZIUM_TEST_NATS", program),
+        None => command.env_remove("SYMPOZIUM_TEST_NATS"),
     };
     command
 }
@@ -194,35 +251,43 @@ mod tests {
 
     /// An ignored test that needs something else would fail where there is a server, and hide where there is none.
     #[test]
-    fn tests_are_ignored_only_for_want_of_postgres() {
-        let reason = format!(
-            "#[ignore = \"needs a PostgreSQL server in {}\"]",
-            "SYMPOZIUM_TEST_POSTGRES"
-        );
+    fn tests_are_ignored_only_for_want_of_a_server() {
+        let reason = |server: &str, variable: &str| format!("#[ignore = \"needs {server} in {variable}\"]");
+        let postgres = reason("a PostgreSQL server", "SYMPOZIUM_TEST_POSTGRES");
+        let nats = reason("nats-server", "SYMPOZIUM_TEST_NATS");
         for path in repo::tracked(&[".rs"]).unwrap() {
             let text = std::fs::read_to_string(repo::root().join(&path)).unwrap();
-            let ignores = text
-                .lines()
-                .map(str::trim)
-                .filter(|line| line.starts_with("#[ignore"));
-            for line in ignores {
-                assert_eq!(line, reason, "{path}");
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            for (index, line) in lines.iter().enumerate() {
+                if line.starts_with("#[ignore") {
+                    assert!(
+                        [&postgres, &nats].contains(&&(*line).to_owned()),
+                        "{path}: {line}"
+                    );
+                    let mut rest = lines[index..].iter();
+                    let name = rest.find(|line| line.contains("fn ")).unwrap();
+                    assert_eq!(name.contains(ON_NATS), *line == nats, "{path}: {name}");
+                }
             }
         }
     }
 
     #[test]
-    fn with_a_server_the_tests_that_need_one_are_not_ignored() {
-        let words = |command: &Command| -> Vec<String> {
-            command
-                .get_args()
-                .map(|word| word.to_string_lossy().into_owned())
-                .collect()
-        };
-        let without = cargo_tests(&Options::default(), None);
-        assert!(!words(&without).contains(&"--include-ignored".to_owned()));
-        let with = cargo_tests(&Options::default(), Some("postgres://127.0.0.1/x"));
-        assert!(words(&with).contains(&"--include-ignored".to_owned()));
+    fn tests_that_need_a_server_run_where_it_is() {
+        for (postgres, nats, wanted) in [
+            (false, false, ""),
+            (false, true, ""),
+            (true, false, "--include-ignored --skip on_nats"),
+            (true, true, "--include-ignored"),
+        ] {
+            assert_eq!(also_ignored(postgres, nats), words(wanted));
+        }
+        let found = cargo_tests(&Options::default(), &Servers::default());
+        assert!(
+            found
+                .get_envs()
+                .all(|(name, value)| value.is_none() || name != "SYMPOZIUM_TEST_NATS")
+        );
     }
 
     #[test]

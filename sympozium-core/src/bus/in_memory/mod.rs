@@ -8,9 +8,8 @@ mod queue;
 mod state;
 
 pub use limits::BusLimits;
-pub use state::DeadLetter;
 
-use super::{Acknowledge, BusError, Delivery, Envelope, EventBus, Subscription};
+use super::{Acknowledge, BusError, DeadLetter, Delivery, Envelope, EventBus, Subscription};
 use async_trait::async_trait;
 use futures::{StreamExt, future, stream, stream::BoxStream};
 use futures_timer::Delay;
@@ -35,15 +34,17 @@ use tokio::sync::Notify;
 /// let mut deliveries = bus.subscribe(Subscription {
 ///     reader: "router".to_owned(),
 ///     topics: vec![Topic::AgentRunCompleted],
+///     instance: None,
 ///     key: None,
 ///     ack_wait: Duration::from_secs(30),
 ///     max_deliver: 5,
 /// }).await?;
+/// let run = RunUid::random();
 /// let instance = InstanceRef { namespace: Namespace::new("local").unwrap(), name: InstanceName::new("sre").unwrap() };
 /// bus.publish(Envelope {
 ///     id: "1".to_owned(),
-///     source: Source::Part("example".to_owned()),
-///     subject: Subject::new(instance, Topic::AgentRunCompleted, "run-1").unwrap(),
+///     source: Source::Run(instance.namespace.clone(), run),
+///     subject: Subject::new(instance, Topic::AgentRunCompleted, run.to_string()).unwrap(),
 ///     time: jiff::Timestamp::UNIX_EPOCH,
 ///     traceparent: None,
 ///     data: serde_json::json!({"result": "done"}),

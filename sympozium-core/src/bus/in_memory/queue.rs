@@ -45,9 +45,7 @@ impl Queue {
     }
 
     pub(super) fn wants(&self, envelope: &Envelope) -> bool {
-        let key = self.subscription.key.as_ref();
-        self.subscription.topics.contains(&envelope.topic())
-            && key.is_none_or(|key| *key == envelope.subject.key)
+        self.subscription.wants(envelope)
     }
 
     /// How many messages of a stream are not acknowledged.
@@ -77,7 +75,7 @@ impl Queue {
         message.attempt = message.attempt.saturating_add(1);
         let flight = InFlight {
             message: message.clone(),
-            due: later(now, self.subscription.ack_wait),
+            due: later(now, self.subscription.wait(message.attempt)),
         };
         self.in_flight.insert(message.number, flight);
         Some(message)

@@ -84,6 +84,31 @@ impl OpenFolder {
         whole.read(max, || self.path.join(name))
     }
 
+    /// Whether anything has that name.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.stat(name.as_ref()).is_ok()
+    }
+
+    /// Removes a file that nobody waits for any more.
+    #[cfg(feature = "bridge")]
+    pub(crate) fn discard(&self, name: &str) -> io::Result<()> {
+        self.remove(name.as_ref())
+    }
+
+    /// Goes through the names in it, at most so many.
+    #[cfg(any(feature = "bridge", feature = "toolbox"))]
+    pub(crate) fn names(&self, most: usize, mut each: impl FnMut(&str)) -> io::Result<()> {
+        let mut dir = rustix::fs::Dir::read_from(self.fd())?;
+        for _ in 0..most {
+            let Some(entry) = dir.read() else { break };
+            if let Ok(name) = entry?.file_name().to_str() {
+                each(name);
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a file under a temporary name, then renames it. A reader sees all of it or nothing.
     ///
     /// Everybody may read it: who may not must be kept away by the folders above, since readers can be another user.

@@ -86,6 +86,15 @@ impl Scan {
         Ok(found)
     }
 
+    /// Looks at one file alone, in a round of its own, and returns it when it has changed.
+    pub(super) fn one(&mut self, folder: &OpenFolder, name: OsString) -> Vec<OsString> {
+        self.round += 1;
+        (self.waiting, self.again) = (false, false);
+        let found = self.is_new(folder, &name);
+        self.end_round();
+        if found { vec![name] } else { Vec::new() }
+    }
+
     fn is_new(&mut self, folder: &OpenFolder, name: &OsStr) -> bool {
         // A file that went away meanwhile was taken by somebody else.
         let Ok(stat) = folder.stat(name) else { return false };

@@ -51,6 +51,19 @@ impl FolderWatch {
         }))
     }
 
+    /// As [`start_all`](Self::start_all), where their number is not known before.
+    pub fn start_each(folders: Vec<OpenFolder>) -> Result<Vec<Self>, MailboxError> {
+        let woken = |folder| (folder, Arc::new(Notify::new()));
+        let all: Vec<_> = folders.into_iter().map(woken).collect();
+        let watcher = watch(&all)?;
+        let started = all.into_iter().map(|(folder, changed)| Self {
+            folder,
+            changed,
+            _watcher: Arc::clone(&watcher),
+        });
+        Ok(started.collect())
+    }
+
     /// The folder.
     pub fn folder(&self) -> &OpenFolder {
         &self.folder

@@ -18,7 +18,7 @@ mod steps;
 
 pub use audit::audit_log;
 pub use auth::{KnownCaller, authenticate};
-pub use bus::event_bus;
+pub use bus::{BusFixture, event_bus};
 pub use channel::{ChannelPeer, channel};
 pub use executor::{ExecutorFixture, run_executor};
 pub use ledger::ledger;

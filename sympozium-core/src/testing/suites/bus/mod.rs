@@ -1,8 +1,11 @@
-//! The suite of [`EventBus`].
+//! The suite of [`EventBus`]: what every bus does, here; what it does when something goes wrong, in `hardship`.
+
+mod hardship;
 
 use super::{at, fresh_instance, fresh_run, ok, same, some};
-use crate::bus::{BusError, Delivery, Envelope, EventBus, Source, Subject, Subscription, Topic};
+use crate::bus::{BusError, DeadLetter, Delivery, Envelope, EventBus, Source, Subject, Subscription, Topic};
 use crate::ids::{InstanceRef, RunUid};
+use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, future::join_all, stream::BoxStream};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -16,13 +19,27 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// How long nothing may come, to believe that nothing comes: twice the time after which it would come again.
 const SILENCE: Duration = Duration::from_millis(1_200);
 
+/// A bus, and what the suite needs besides.
+#[async_trait]
+pub trait BusFixture: Send + Sync {
+    /// The bus.
+    fn bus(&self) -> &dyn EventBus;
+
+    /// Its dead letters, all of them.
+    async fn dead_letters(&self) -> Vec<DeadLetter>;
+
+    /// Kills what carries the messages and starts it again. Does nothing when that is the process of the test.
+    async fn restart(&self);
+}
+
 /// Checks an [`EventBus`]. Needs a tokio runtime with time, and takes some seconds.
 ///
 /// # Panics
 /// When it does not behave as its trait says.
-pub async fn event_bus(bus: &dyn EventBus) {
+pub async fn event_bus(fixture: &dyn BusFixture) {
     let suite = Suite {
-        bus,
+        fixture,
+        bus: fixture.bus(),
         instance: fresh_instance(),
     };
     // Together, because most of the time is spent in waiting for what must not come.
@@ -37,13 +54,24 @@ pub async fn event_bus(bus: &dyn EventBus) {
         suite.streams_of_one_reader_share_the_work().boxed(),
         suite.readers_of_different_names_all_get_everything().boxed(),
         suite.a_reader_that_comes_back_goes_on_where_it_stopped().boxed(),
+        suite.a_reader_sees_nothing_from_before_it_was_there().boxed(),
+        suite.a_reader_of_one_instance_sees_no_other().boxed(),
+        suite.a_stranger_may_not_speak().boxed(),
+        suite.a_late_acknowledgement_counts().boxed(),
+        suite.what_waits_for_its_retry_holds_up_nothing().boxed(),
+        suite.a_reader_that_does_not_read_holds_up_nobody().boxed(),
+        suite.what_is_said_by_many_at_once_is_stored_once().boxed(),
+        suite.what_was_given_up_is_kept_with_the_reason().boxed(),
     ])
     .await;
+    // Alone, because it disturbs all others.
+    suite.a_restart_loses_nothing_and_stores_nothing_twice().await;
 }
 
 type Deliveries = BoxStream<'static, Result<Delivery, BusError>>;
 
 struct Suite<'a> {
+    fixture: &'a dyn BusFixture,
     bus: &'a dyn EventBus,
     instance: InstanceRef,
 }
@@ -57,6 +85,7 @@ fn subscription(run: RunUid) -> Subscription {
     Subscription {
         reader: reader(),
         topics: vec![Topic::AgentRunCompleted],
+        instance: None,
         key: Some(run.to_string()),
         ack_wait: ACK_WAIT,
         max_deliver: 10,
