@@ -2,7 +2,7 @@
 //!
 //! Holds no behaviour; `docs-check` reads the same table to tell whether a command that a page mentions exists.
 
-use crate::{bench, ci, deny, deps, docs_check, features, fuzz, lint, manifests, package, test};
+use crate::{bench, ci, cluster, deny, deps, docs_check, features, fuzz, lint, manifests, package, test};
 
 /// One line of `cargo xtask help`, and what runs when it is asked for.
 pub(crate) struct Command {
@@ -67,6 +67,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "[--seconds N] [TARGET…]",
         about: "each fuzz target on its stored corpus, then N (5) seconds of new inputs",
         run: fuzz::command,
+    },
+    Command {
+        name: "cluster",
+        arguments: "up|down|status|env|…",
+        about: "a real Kubernetes for tests; `cluster` alone lists what it takes",
+        run: cluster::command,
     },
     Command {
         name: "ci",

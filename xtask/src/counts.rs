@@ -3,7 +3,7 @@
 //! Pure: text in, numbers out. Entry: [`Counts`].
 
 use std::fmt;
-use std::ops::AddAssign;
+use std::ops::{Add, AddAssign};
 
 /// The sum that ends `cargo xtask test`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,19 @@ impl Counts {
         Self::from_pairs(summary.split(" in ").next().unwrap_or_default().split(','))
     }
 
+    /// The verdicts that `go test -v` prints, one a test; those of parts of tests are indented.
+    pub(crate) fn from_go(output: &str) -> Self {
+        let count = |start: &str| {
+            let lines = output.lines().filter(|line| line.starts_with(start)).count();
+            u64::try_from(lines).unwrap_or(u64::MAX)
+        };
+        Self {
+            passed: count("--- PASS: "),
+            failed: count("--- FAIL: "),
+            skipped: count("--- SKIP: "),
+        }
+    }
+
     /// A program that ended badly without naming a failed test (it did not compile, it crashed) counts as one failure.
     pub(crate) fn with_exit(mut self, success: bool) -> Self {
         if !success && self.failed == 0 {
@@ -94,6 +107,15 @@ impl AddAssign for Counts {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
     }
 }
 
@@ -137,6 +159,13 @@ mod tests {
             Counts::from_pytest("=== 1 failed, 2 passed, 1 error in 1.0s ===\n"),
             counts(2, 2, 0)
         );
+    }
+
+    #[test]
+    fn tests_of_go_count_and_their_parts_do_not() {
+        let output = "=== RUN   TestA\n    --- PASS: TestA/part (0.00s)\n--- PASS: TestA (0.00s)\n\
+            --- FAIL: TestB (0.00s)\n--- SKIP: TestC (0.00s)\n--- PASS: TestD (0.00s)\nFAIL\n";
+        assert_eq!(Counts::from_go(output), counts(2, 1, 1));
     }
 
     #[test]

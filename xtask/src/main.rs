@@ -11,6 +11,7 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod commands;
 mod counts;
 mod deny;

@@ -3,6 +3,7 @@
 //! Each stage prints a line; a failed one prints all it said. What cannot run here is named with its reason and counts as
 //! skipped. Entry: [`command`].
 
+mod cluster;
 mod nats;
 mod postgres;
 mod python;
@@ -22,7 +23,7 @@ const FUZZ_SECONDS: u32 = 5;
 /// What the command line asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Options {
-    /// Cargo's tests alone: no PostgreSQL, no NATS, no Python, no fuzzing.
+    /// Cargo's tests alone: no PostgreSQL, no NATS, no Python, no fuzzing, no cluster.
     fast: bool,
     /// Goes to `cargo test` as it is. With a filter only cargo's tests run.
     filter: Vec<String>,
@@ -68,9 +69,11 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<Counts> {
     if options.fast || !options.filter.is_empty() {
         counts += skip("OpenAI Python client", "only cargo's tests were asked for");
         counts += skip("fuzz targets", "only cargo's tests were asked for");
+        counts += skip("test cluster", "only cargo's tests were asked for");
     } else {
         counts += python::stage();
         counts += fuzz::stage(FUZZ_SECONDS);
+        counts += cluster::stage();
     }
     stage::line(
         "all tests",
