@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::archive::{Image, archive};
 use super::blob::Blob;
+use super::content::programs;
 use super::document::{FULL_NAME, Process, REF_NAME};
 use super::labels::{Source, labels};
 use super::list::{Content, Program, Recipe};
-use super::make::tree_of;
 use super::name::Name;
 use super::tree::{EXECUTABLE, Node, Tree};
 
@@ -184,7 +184,7 @@ fn built(folder: &Path, mode: u32, seconds: u64) -> Tree {
         .unwrap()
         .set_modified(time)
         .unwrap();
-    tree_of(PROGRAMS, folder).unwrap()
+    programs::fill(PROGRAMS, folder).unwrap().tree
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{programs, repo};
 
 /// What to make, how it is called, and where it goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(super) struct Request {
     pub(super) recipes: Vec<Recipe>,
     pub(super) out: PathBuf,
     pub(super) registry: Registry,

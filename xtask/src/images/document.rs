@@ -31,6 +31,7 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 pub(super) struct Process {
     pub(super) user: String,
     pub(super) env: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) entrypoint: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) cmd: Vec<String>,

@@ -14,6 +14,12 @@ pub(super) struct Recipe {
 pub(super) enum Content {
     /// Programs of ours and nothing else; the first one is started.
     Programs(&'static [Program]),
+    /// A shell with kubectl.
+    SkillK8sOps,
+    /// A NATS server.
+    Nats,
+    /// A PostgreSQL server.
+    Postgres,
 }
 
 /// A program of `sympozium-bins`.
@@ -59,6 +65,21 @@ pub(super) const RECIPES: &[Recipe] = &[
         about: "The executor of a run's commands, for images that bring it along.",
         content: Content::Programs(&[TOOLBOX]),
     },
+    Recipe {
+        name: "skill-k8s-ops",
+        about: "A shell with kubectl, curl and jq, for the skill k8s-ops and for sandboxes.",
+        content: Content::SkillK8sOps,
+    },
+    Recipe {
+        name: "nats",
+        about: "The bundled event bus: NATS.",
+        content: Content::Nats,
+    },
+    Recipe {
+        name: "postgres",
+        about: "The bundled database: Debian's PostgreSQL.",
+        content: Content::Postgres,
+    },
 ];
 
 /// The programs of ours in these images, each once.
@@ -67,6 +88,7 @@ pub(super) fn programs(recipes: &[Recipe]) -> Vec<Program> {
         .iter()
         .flat_map(|recipe| match recipe.content {
             Content::Programs(programs) => programs,
+            Content::SkillK8sOps | Content::Nats | Content::Postgres => &[],
         })
         .copied()
         .collect();
@@ -127,6 +149,31 @@ mod tests {
             bins,
             ["sympozium-ipc-bridge", "sympozium-runner", "sympozium-toolbox"]
         );
+    }
+
+    /// People who build with Docker get the same images.
+    #[test]
+    fn the_dockerfile_makes_every_image_from_the_same_programs() {
+        let file = include_str!("../../../images/Dockerfile");
+        for recipe in RECIPES {
+            let stage = format!(" AS {}\n", recipe.name);
+            let (_, stage) = file
+                .split_once(&stage)
+                .unwrap_or_else(|| panic!("no {}", recipe.name));
+            let stage = stage.split("\nFROM ").next().unwrap();
+            for program in programs(&[*recipe]) {
+                let copy = format!("COPY --from=build /out/{} {}\n", program.bin, program.path);
+                assert!(stage.contains(&copy), "{}: {copy}", recipe.name);
+                assert!(
+                    file.contains(&format!("--bin {}", program.bin)),
+                    "{}",
+                    program.bin
+                );
+            }
+        }
+        let mut features: Vec<&str> = programs(RECIPES).iter().map(|program| program.feature).collect();
+        features.sort_unstable();
+        assert!(file.contains(&format!("--features {} ", features.join(","))));
     }
 
     #[test]

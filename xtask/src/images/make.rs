@@ -1,35 +1,29 @@
 //! Makes images: compiles what goes into them, packs it, and writes one file for each.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::archive::{Image, archive};
 use super::args::Request;
+use super::content;
 use super::document::Process;
 use super::labels::{Source, labels};
 use super::list::{Content, Program, Recipe, programs};
 use super::name::Name;
-use super::tree::Tree;
 use crate::programs::{self as build, Build};
 use crate::stage;
 
 /// An image that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Made {
+pub(super) struct Made {
     /// Its whole name.
-    pub(crate) name: String,
-    pub(crate) file: PathBuf,
+    pub(super) name: String,
+    pub(super) file: PathBuf,
     pub(super) unpacked: u64,
     pub(super) packed: u64,
     pub(super) digest: String,
 }
-
-/// Whom programs run as. Run pods say so too; the image alone must be safe as well.
-const USER: &str = "1000:1000";
-
-/// The licence of what is ours, as an SPDX expression.
-const LICENSE: &str = env!("CARGO_PKG_LICENSE");
 
 /// What all images of one call share.
 struct Maker<'a> {
@@ -40,7 +34,7 @@ struct Maker<'a> {
 }
 
 /// Makes all that a request asks for.
-pub(crate) fn make(request: &Request) -> anyhow::Result<Vec<Made>> {
+pub(super) fn make(request: &Request) -> anyhow::Result<Vec<Made>> {
     std::fs::create_dir_all(&request.out).with_context(|| format!("create {}", request.out.display()))?;
     let maker = Maker {
         request,
@@ -50,8 +44,21 @@ pub(crate) fn make(request: &Request) -> anyhow::Result<Vec<Made>> {
     request.recipes.iter().map(|recipe| maker.write(recipe)).collect()
 }
 
+/// Gets what an image of this kind is made of, short of compiling what is ours.
+pub(super) fn obtain(content: Content) -> anyhow::Result<()> {
+    match content {
+        Content::Programs(_) => build::musl_target().map(drop),
+        Content::SkillK8sOps => content::skill_k8s_ops::obtain(),
+        Content::Nats => content::nats::obtain(),
+        Content::Postgres => content::postgres::obtain(),
+    }
+}
+
 /// Builds programs of ours in one call, and names the folder that they are in.
 fn compile(programs: &[Program], profile: &str) -> anyhow::Result<PathBuf> {
+    if programs.is_empty() {
+        return Ok(PathBuf::new());
+    }
     let mut features: Vec<&str> = programs.iter().map(|program| program.feature).collect();
     features.sort_unstable();
     features.dedup();
@@ -61,9 +68,6 @@ fn compile(programs: &[Program], profile: &str) -> anyhow::Result<PathBuf> {
         features: features.join(","),
         bins: programs.iter().map(|program| program.bin.to_owned()).collect(),
     };
-    if programs.is_empty() {
-        return Ok(build.folder());
-    }
     let built = stage::capture("build the programs of images", &mut build.command()?)?;
     if !built.success {
         bail!("the programs do not compile:\n{}", built.output.trim_end());
@@ -89,8 +93,11 @@ impl Maker<'_> {
     }
 
     fn image(&self, recipe: &Recipe) -> anyhow::Result<Image> {
-        let (tree, entrypoint) = match recipe.content {
-            Content::Programs(programs) => (tree_of(programs, &self.programs)?, entrypoint(programs)),
+        let filled = match recipe.content {
+            Content::Programs(programs) => content::programs::fill(programs, &self.programs)?,
+            Content::SkillK8sOps => content::skill_k8s_ops::fill()?,
+            Content::Nats => content::nats::fill()?,
+            Content::Postgres => content::postgres::fill()?,
         };
         Ok(Image {
             name: Name {
@@ -100,35 +107,16 @@ impl Maker<'_> {
             },
             architecture: architecture(std::env::consts::ARCH)?,
             process: Process {
-                user: USER.to_owned(),
-                env: Vec::new(),
-                entrypoint,
-                cmd: Vec::new(),
+                user: filled.user.to_owned(),
+                env: filled.env,
+                entrypoint: filled.entrypoint,
+                cmd: filled.cmd,
                 working_dir: "/".to_owned(),
-                labels: labels(recipe, Some(LICENSE), &self.source),
+                labels: labels(recipe, filled.licenses, &self.source),
             },
-            tree,
+            tree: filled.tree,
         })
     }
-}
-
-/// Reads programs from the folder that cargo put them into.
-pub(super) fn tree_of(programs: &[Program], folder: &Path) -> anyhow::Result<Tree> {
-    let mut tree = Tree::default();
-    for program in programs {
-        let file = folder.join(program.bin);
-        let content = std::fs::read(&file).with_context(|| format!("read {}", file.display()))?;
-        tree.program(program.path, content);
-    }
-    Ok(tree)
-}
-
-fn entrypoint(programs: &[Program]) -> Vec<String> {
-    programs
-        .iter()
-        .take(1)
-        .map(|program| program.path.to_owned())
-        .collect()
 }
 
 /// Go's name of an architecture, which OCI uses, for Rust's.

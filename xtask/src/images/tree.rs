@@ -87,6 +87,11 @@ impl Tree {
         );
     }
 
+    /// Removes what has such a path.
+    pub(super) fn remove(&mut self, has: impl Fn(&str) -> bool) {
+        self.nodes.retain(|path, _| !has(path));
+    }
+
     /// Bytes of all files.
     pub(super) fn size(&self) -> u64 {
         let size = |node: &Node| match node {
