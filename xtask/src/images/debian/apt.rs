@@ -20,6 +20,13 @@ const FOR_SCRIPTS: &[&str] = &[
     "ucf",
 ];
 
+/// Where files of packages are kept, below the cache.
+const ARCHIVES: &str = "archives";
+/// A folder that stays empty: apt does not list the files that it has.
+const NO_ARCHIVES: &str = "no-archives";
+/// A list of installed packages that stays empty.
+const NO_PACKAGES: &str = "nothing-is-installed";
+
 /// The files of packages, in the order in which apt would install them; fetched when they are not in the cache.
 pub(super) fn closure(packages: &[&str], without: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     for program in ["apt-get", "dpkg-deb"] {
@@ -27,14 +34,16 @@ pub(super) fn closure(packages: &[&str], without: &[&str]) -> anyhow::Result<Vec
             bail!("this image is made of Debian packages, and there is no {program} to get them with");
         }
     }
-    let dir = repo::cache_dir()?.join("debian");
-    let archives = dir.join("archives");
-    std::fs::create_dir_all(archives.join("partial"))
-        .with_context(|| format!("create {}", archives.display()))?;
-    let status = dir.join("nothing-is-installed");
-    std::fs::write(&status, "").with_context(|| format!("write {}", status.display()))?;
+    let dir = folder()?;
     let list = ask(&dir, packages)?;
-    let mut fetch = apt(&dir);
+    let files = files(&list);
+    if files.len() < packages.len() {
+        bail!(
+            "apt-get lists fewer packages than it was asked for: {}",
+            packages.join(" ")
+        );
+    }
+    let mut fetch = apt(&dir, ARCHIVES);
     let fetched = stage::capture(
         "fetch Debian packages",
         fetch.args(["--download-only", "install"]).args(packages),
@@ -50,17 +59,29 @@ pub(super) fn closure(packages: &[&str], without: &[&str]) -> anyhow::Result<Vec
         let package = package_of(file);
         !FOR_SCRIPTS.contains(&package) && !without.contains(&package)
     };
-    Ok(files(&list)
+    Ok(files
         .into_iter()
         .filter(wanted)
-        .map(|file| archives.join(file))
+        .map(|file| dir.join(ARCHIVES).join(file))
         .collect())
+}
+
+/// The cache, with all that apt wants to find in it.
+fn folder() -> anyhow::Result<PathBuf> {
+    let dir = repo::cache_dir()?.join("debian");
+    for archives in [ARCHIVES, NO_ARCHIVES] {
+        let partial = dir.join(archives).join("partial");
+        std::fs::create_dir_all(&partial).with_context(|| format!("create {}", partial.display()))?;
+    }
+    let status = dir.join(NO_PACKAGES);
+    std::fs::write(&status, "").with_context(|| format!("write {}", status.display()))?;
+    Ok(dir)
 }
 
 /// What apt would fetch. It is asked once more after an update, since a list may be older than its archive.
 fn ask(dir: &Path, packages: &[&str]) -> anyhow::Result<String> {
     let simulate = || {
-        let mut ask = apt(dir);
+        let mut ask = apt(dir, NO_ARCHIVES);
         stage::capture(
             "list Debian packages",
             ask.args(["--print-uris", "install"]).args(packages),
@@ -82,20 +103,17 @@ fn ask(dir: &Path, packages: &[&str]) -> anyhow::Result<String> {
     Ok(second.output)
 }
 
-/// An apt that sees an empty machine, and writes into the cache alone.
-fn apt(dir: &Path) -> Command {
+/// An apt that sees an empty machine, and writes into the cache alone: packages into one of its folders.
+fn apt(dir: &Path, archives: &str) -> Command {
     let mut command = Command::new("apt-get");
     let option = |name: &str, path: PathBuf| format!("{name}={}", path.display());
     command
         .args(["--yes", "--no-install-recommends"])
-        .args([
-            "-o",
-            &option("Dir::State::status", dir.join("nothing-is-installed")),
-        ])
+        .args(["-o", &option("Dir::State::status", dir.join(NO_PACKAGES))])
         // The slash at its end tells apt that it is a folder.
         .args([
             "-o",
-            &format!("{}/", option("Dir::Cache::archives", dir.join("archives"))),
+            &format!("{}/", option("Dir::Cache::archives", dir.join(archives))),
         ])
         // The locks are those of the machine's own packages, which are not touched.
         .args(["-o", "Debug::NoLocking=1"])
