@@ -34,7 +34,7 @@ fn image(tree: Tree) -> Image {
     Image {
         name: Name {
             registry: "registry.example.com/team".parse().unwrap(),
-            name: "agent",
+            image: "agent",
             tag: "7".parse().unwrap(),
         },
         architecture: "amd64",

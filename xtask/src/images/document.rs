@@ -44,7 +44,8 @@ pub(super) struct Config<'a> {
     created: &'static str,
     architecture: &'a str,
     os: &'static str,
-    config: &'a Process,
+    #[serde(rename = "config")]
+    process: &'a Process,
     rootfs: RootFs<'a>,
     history: [History; 1],
 }
@@ -69,7 +70,7 @@ impl<'a> Config<'a> {
             created: CREATED,
             architecture,
             os: "linux",
-            config: process,
+            process,
             rootfs: RootFs {
                 kind: "layers",
                 diff_ids: [diff_id],

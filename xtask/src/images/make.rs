@@ -68,9 +68,9 @@ fn compile(programs: &[Program], profile: &str) -> anyhow::Result<PathBuf> {
         features: features.join(","),
         bins: programs.iter().map(|program| program.bin.to_owned()).collect(),
     };
-    let built = stage::capture("build the programs of images", &mut build.command()?)?;
-    if !built.success {
-        bail!("the programs do not compile:\n{}", built.output.trim_end());
+    let finished = stage::capture("build the programs of images", &mut build.command()?)?;
+    if !finished.success {
+        bail!("the programs do not compile:\n{}", finished.output.trim_end());
     }
     Ok(build.folder())
 }
@@ -102,7 +102,7 @@ impl Maker<'_> {
         Ok(Image {
             name: Name {
                 registry: self.request.registry.clone(),
-                name: recipe.name,
+                image: recipe.name,
                 tag: self.request.tag.clone(),
             },
             architecture: architecture(std::env::consts::ARCH)?,

@@ -55,7 +55,8 @@ impl FromStr for Tag {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) registry: Registry,
-    pub(super) name: &'static str,
+    /// Which of our images.
+    pub(super) image: &'static str,
     pub(super) tag: Tag,
 }
 
@@ -67,7 +68,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}:{}", self.registry.0, self.name, self.tag.0)
+        write!(f, "{}/{}:{}", self.registry.0, self.image, self.tag.0)
     }
 }
 

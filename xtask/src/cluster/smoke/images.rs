@@ -66,7 +66,7 @@ pub(crate) fn images(place: &Place, images: &[(&str, PathBuf)]) -> anyhow::Resul
     let is_there = |name: &&str| images.iter().any(|(found, _)| found == name);
     let groups: Vec<&Group> = GROUPS
         .iter()
-        .filter(|group| group.images.iter().all(|name| is_there(name)))
+        .filter(|group| group.images.iter().all(&is_there))
         .collect();
     let objects: Vec<&str> = groups.iter().map(|group| group.objects).collect();
     smoke.kubectl.apply(NAMESPACE_YAML)?;
