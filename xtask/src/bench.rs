@@ -4,22 +4,12 @@
 //! The small programs are built without a loader, for musl where that target is installed, else with the C library of this
 //! machine linked in. Entry: [`command`].
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::programs::{self, Build};
 use crate::{deps, repo, stage, stage::Stages, test};
-
-/// How the small programs are built.
-#[derive(Debug, PartialEq, Eq)]
-struct Build {
-    target: String,
-    /// The profile for shipped programs where there is one, else `release`.
-    profile: &'static str,
-    /// The features of all programs but the `sympozium` command, which is not small.
-    features: String,
-}
 
 /// The page with the figures, and what stands around them there.
 const PAGE: &str = "docs/performance.md";
@@ -35,9 +25,9 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
     if has("--write") && args.len() > 1 {
         bail!("`bench --write` measures everything, and takes nothing else");
     }
-    let build = Build::here()?;
+    let build = small_programs()?;
     let mut stages = Stages::default();
-    stages.command("build the small programs", &mut build.programs());
+    stages.command("build the small programs", &mut build.command()?);
     stages.command(
         "build the bench",
         &mut repo::cargo(&["build", "--release", "-p", "sympozium-bench"]),
@@ -96,93 +86,27 @@ fn smoke(args: &[String]) -> anyhow::Result<()> {
     stages.finish()
 }
 
-impl Build {
-    fn here() -> anyhow::Result<Self> {
-        let version = repo::stdout_of(Command::new("rustc").arg("-vV").current_dir(repo::root()))?;
-        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-        let host = host.context("rustc does not say for what it compiles")?;
-        let root = repo::stdout_of(
-            Command::new("rustc")
-                .args(["--print", "sysroot"])
-                .current_dir(repo::root()),
-        )?;
-        let installed = |target: &str| {
-            PathBuf::from(root.trim())
-                .join("lib/rustlib")
-                .join(target)
-                .is_dir()
-        };
-        let manifest = repo::root().join("Cargo.toml");
-        let manifest = std::fs::read_to_string(manifest).context("read Cargo.toml")?;
-        let mut features = deps::features_of("sympozium-bins")?;
-        features.retain(|feature| feature != "cli");
-        Ok(Self::of(host, &manifest, features.join(","), installed))
-    }
-
-    fn of(host: &str, manifest: &str, features: String, installed: impl Fn(&str) -> bool) -> Self {
-        let musl = host.replace("-gnu", "-musl");
-        Self {
-            target: if installed(&musl) { musl } else { host.to_owned() },
-            profile: if manifest.lines().any(|line| line.trim() == "[profile.dist]") {
-                "dist"
-            } else {
-                "release"
-            },
-            features,
-        }
-    }
-
-    /// With a named target, the flags are for what is built alone, and not for what builds it.
-    fn programs(&self) -> Command {
-        let mut cargo = repo::cargo(&["build", "--profile", self.profile, "--target", &self.target]);
-        cargo.args([
-            "-p",
-            "sympozium-bins",
-            "--bins",
-            "--no-default-features",
-            "--features",
-            &self.features,
-        ]);
-        let variable = self.target.to_uppercase().replace('-', "_");
-        cargo.env(
-            format!("CARGO_TARGET_{variable}_RUSTFLAGS"),
-            "-C target-feature=+crt-static",
-        );
-        cargo
-    }
-
-    fn folder(&self) -> PathBuf {
-        repo::target_dir().join(&self.target).join(self.profile)
-    }
+/// All programs but the `sympozium` command, which is not small.
+fn small_programs() -> anyhow::Result<Build> {
+    let host = programs::host()?;
+    let musl = programs::musl(&host);
+    let mut features = deps::features_of("sympozium-bins")?;
+    features.retain(|feature| feature != "cli");
+    Ok(Build {
+        target: if programs::is_installed(&musl)? {
+            musl
+        } else {
+            host
+        },
+        profile: programs::SHIPPED.to_owned(),
+        features: features.join(","),
+        bins: Vec::new(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn musl_is_taken_where_it_is_installed_and_the_shipped_profile_where_it_exists() {
-        let host = "x86_64-unknown-linux-gnu";
-        let musl = Build {
-            target: "x86_64-unknown-linux-musl".to_owned(),
-            profile: "dist",
-            features: "a,b".to_owned(),
-        };
-        assert_eq!(
-            Build::of(host, "[profile.dist]\n", "a,b".to_owned(), |target| target
-                == musl.target),
-            musl
-        );
-        let own = Build {
-            target: host.to_owned(),
-            profile: "release",
-            features: "a,b".to_owned(),
-        };
-        assert_eq!(
-            Build::of(host, "[profile.release]\n", "a,b".to_owned(), |_| false),
-            own
-        );
-    }
 
     #[test]
     fn figures_replace_the_ones_before_and_nothing_else() {
@@ -192,19 +116,5 @@ mod tests {
         assert_eq!(with_figures("a\n", "new\n"), None);
         let page = std::fs::read_to_string(repo::root().join(PAGE)).unwrap();
         assert!(with_figures(&page, "").is_some());
-    }
-
-    #[test]
-    fn programs_are_linked_without_a_loader() {
-        let build = Build {
-            target: "x86_64-unknown-linux-gnu".to_owned(),
-            profile: "release",
-            features: "a,b".to_owned(),
-        };
-        let cargo = build.programs();
-        let flags = cargo
-            .get_envs()
-            .find(|(name, _)| *name == "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS");
-        assert!(flags.is_some_and(|(_, flags)| flags.is_some_and(|flags| flags == "-C target-feature=+crt-static")));
     }
 }

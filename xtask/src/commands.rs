@@ -2,7 +2,9 @@
 //!
 //! Holds no behaviour; `docs-check` reads the same table to tell whether a command that a page mentions exists.
 
-use crate::{bench, ci, cluster, deny, deps, docs_check, features, fuzz, lint, manifests, package, test};
+use crate::{
+    bench, ci, cluster, deny, deps, docs_check, features, fuzz, images, lint, manifests, package, test,
+};
 
 /// One line of `cargo xtask help`, and what runs when it is asked for.
 pub(crate) struct Command {
@@ -67,6 +69,12 @@ pub(crate) const COMMANDS: &[Command] = &[
         arguments: "[--seconds N] [TARGET…]",
         about: "each fuzz target on its stored corpus, then N (5) seconds of new inputs",
         run: fuzz::command,
+    },
+    Command {
+        name: "images",
+        arguments: "[NAME…] [--tag T] [--out DIR]",
+        about: "container images, without Docker: docs/images.md",
+        run: images::command,
     },
     Command {
         name: "cluster",

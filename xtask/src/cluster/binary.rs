@@ -36,6 +36,9 @@ const ASSETS: &[&str] = &["etcd", "kube-apiserver", "kubectl"];
 /// The programs of the module.
 const PACKAGES: [&str; 2] = [".", "./cmd/pause"];
 
+/// Kubernetes' own program, alone.
+const KUBECTL: &str = "k8s.io/kubernetes/cmd/kubectl";
+
 /// A change of how the binary is built, or of how its folder is laid out, raises this.
 const LAYOUT: u8 = 1;
 
@@ -81,6 +84,32 @@ pub(super) fn is_possible() -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// A kubectl by itself, for images: the one binary is large. Built from the same module, and kept beside it.
+pub(super) fn kubectl() -> anyhow::Result<PathBuf> {
+    let module = read_module()?;
+    let dir = repo::cache_dir()?.join("kubebin");
+    let program = dir.join(format!("kubectl-{}", key(&module)));
+    if program.is_file() {
+        return Ok(program);
+    }
+    check_toolchain(&module)?;
+    std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let new = dir.join(format!("new-kubectl-{}", std::process::id()));
+    let version =
+        word_after(text(&module, "go.mod"), "k8s.io/kubernetes").context("go.mod names no Kubernetes")?;
+    let mut command = go_with_cache()?;
+    command
+        .args(["build", "-ldflags", &linker_flags(version), "-o"])
+        .arg(&new)
+        .arg(KUBECTL);
+    let finished = stage::capture("build kubectl", &mut command)?;
+    if !finished.success {
+        bail!("go build failed:\n{}", finished.output.trim_end());
+    }
+    std::fs::rename(&new, &program).with_context(|| format!("put {} in its place", program.display()))?;
+    Ok(program)
 }
 
 /// The folder for `KUBEBUILDER_ASSETS`, which also serves as an addition to `PATH`.

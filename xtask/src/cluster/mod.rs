@@ -35,7 +35,7 @@ use args::{Action, Request};
 pub(crate) use down::down;
 pub(crate) use place::Place;
 pub(crate) use request::Mode;
-pub(crate) use smoke::smoke;
+pub(crate) use smoke::{images, smoke};
 pub(crate) use traces::Traces;
 pub(crate) use up::up;
 
@@ -71,6 +71,11 @@ pub(crate) fn command(words: &[String]) -> anyhow::Result<()> {
 pub(crate) fn is_possible(mode: Mode) -> anyhow::Result<()> {
     needs::ensure(mode)?;
     binary::is_possible()
+}
+
+/// The path of a kubectl of the cluster's version; builds it when it is not there, which needs Go.
+pub(crate) fn kubectl() -> anyhow::Result<std::path::PathBuf> {
+    binary::kubectl()
 }
 
 /// The tests of the cluster's own Go code; an error says what is in the way.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::images;
 use crate::cluster::{self, Mode, Place};
 use crate::counts::Counts;
 use crate::repo;
@@ -35,7 +36,9 @@ pub(super) fn stage() -> Counts {
     remove_leftovers();
     let start = Instant::now();
     counts += match Running::start() {
-        Ok(running) => running.smoke() + running.cargo_tests() + running.end(),
+        Ok(running) => {
+            running.smoke() + running.cargo_tests() + images::stage(&running.place) + running.end()
+        }
         Err(error) => {
             stages::line(NAME, start.elapsed(), "FAILED");
             println!("{error:#}");

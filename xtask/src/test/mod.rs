@@ -4,6 +4,7 @@
 //! skipped. Entry: [`command`].
 
 mod cluster;
+mod images;
 mod nats;
 mod postgres;
 mod python;

@@ -4,6 +4,7 @@
 //! [`smoke`].
 
 mod api;
+mod images;
 mod kubectl;
 mod network;
 mod policy;
@@ -19,12 +20,30 @@ use super::request::Order;
 use super::{binary, files};
 use crate::counts::Counts;
 use crate::stage;
+pub(crate) use images::images;
 use kubectl::Kubectl;
 
 /// What the checks share.
 pub(super) struct Smoke {
     kubectl: Kubectl,
     place: Place,
+}
+
+impl Smoke {
+    /// For a cluster that runs.
+    fn of(place: &Place) -> anyhow::Result<Self> {
+        let order: Order = files::read_json(&place.request())?.with_context(|| {
+            format!(
+                "there is no cluster {}: cargo xtask cluster up --name {0}",
+                place.name()
+            )
+        })?;
+        let program = binary::assets(&order.programs).join("kubectl");
+        Ok(Self {
+            kubectl: Kubectl::new(program, place.kubeconfig()),
+            place: place.clone(),
+        })
+    }
 }
 
 /// One check: what holds, in words, and how to see it.
@@ -74,17 +93,7 @@ impl Report {
 
 /// Checks a running cluster with a node. An error means that it could not be checked at all.
 pub(crate) fn smoke(place: &Place) -> anyhow::Result<Report> {
-    let order: Order = files::read_json(&place.request())?.with_context(|| {
-        format!(
-            "there is no cluster {}: cargo xtask cluster up --name {0}",
-            place.name()
-        )
-    })?;
-    let program = binary::assets(&order.programs).join("kubectl");
-    let smoke = Smoke {
-        kubectl: Kubectl::new(program, place.kubeconfig()),
-        place: place.clone(),
-    };
+    let smoke = Smoke::of(place)?;
     clean(&smoke)?;
     prepare(&smoke)?;
     let mut report = Report::default();
