@@ -66,7 +66,7 @@ fn small(bench: &Bench, mailbox: &Mailbox, samples: &mut Samples) -> anyhow::Res
         samples.ack.push(millis(written.elapsed()));
         samples.publish.push(millis(mailbox.publish(1)?));
     }
-    samples.stop.push(millis(mailbox.stop(&mut bridge)?));
+    samples.stop.push(millis(Mailbox::stop(&mut bridge)?));
     Ok(())
 }
 
@@ -76,7 +76,7 @@ fn burst(bench: &Bench, mailbox: &Mailbox, size: usize, samples: &mut Samples) -
     mailbox.wait_until_sent(&mut bridge, LONG)?;
     samples.burst.push(millis(bridge.begun.elapsed()));
     samples.memory.push(megabytes(bridge.resident()?));
-    mailbox.stop(&mut bridge)?;
+    Mailbox::stop(&mut bridge)?;
     samples.bare_burst.push(millis(mailbox.publish(size)?));
     Ok(())
 }

@@ -113,7 +113,7 @@ impl Mailbox {
     }
 
     /// Tells a bridge to end, and says how long that took.
-    pub(crate) fn stop(&self, bridge: &mut Process) -> anyhow::Result<Duration> {
+    pub(crate) fn stop(bridge: &mut Process) -> anyhow::Result<Duration> {
         let pid = rustix::process::Pid::from_child(bridge.child());
         let told = Instant::now();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("end a bridge")?;
