@@ -177,7 +177,9 @@ async fn on_a_full_disk() {
     place.make();
     let message = |n: usize| place.at(&format!("messages/send-{n}.json"));
     let text = r#"{"channel": "c", "text": "t"}"#;
-    let written = (0..10_000).take_while(|n| fs::write(message(*n), text).is_ok()).count();
+    let written = (0..10_000)
+        .take_while(|n| fs::write(message(*n), text).is_ok())
+        .count();
     // The last one has a name and no content.
     fs::remove_file(message(written)).unwrap();
     let full = fs::write(place.at("output/more"), "x").is_err();
