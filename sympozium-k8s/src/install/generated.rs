@@ -253,5 +253,8 @@ pub(super) fn restart_with_certificates(manifests: &mut [Manifest], made: &[Mani
 
 /// The first 16 bytes: enough to tell certificates apart.
 fn hex(digest: &[u8]) -> String {
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(16)
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -140,6 +140,7 @@ impl Inventory {
     }
 
     /// All of both, for the time in which one becomes the other.
+    #[must_use]
     pub fn with(&self, earlier: &Self) -> Self {
         let mine: BTreeSet<_> = self.objects.iter().map(Entry::identity).collect();
         let theirs = earlier

@@ -33,10 +33,10 @@ fn what_cannot_be_had_is_refused_by_the_name_of_its_option() {
         ("--image-registry", |o| o.images.registry = "example.org x".into()),
         ("--image-tag", |o| o.images.tag = Some("a:b".into())),
         ("--image-pull-secret", |o| {
-            o.images.pull_secrets = vec!["A".into()]
+            o.images.pull_secrets = vec!["A".into()];
         }),
         ("--image", |o| {
-            drop(o.images.replaced.insert(Image::Nats, "a b".into()))
+            drop(o.images.replaced.insert(Image::Nats, "a b".into()));
         }),
         ("--replicas", |o| o.replicas = 0),
         ("--max-gateways", |o| o.max_gateways = 1),

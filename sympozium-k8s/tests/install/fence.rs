@@ -49,7 +49,8 @@ async fn attempt(client: &Client, api_version: &str, kind: &str, mut object: Val
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 
 fn role(name: &str, rule: Value) -> Value {
-    json!({"metadata": {"name": name}, "rules": [rule]})
+    let rules = Value::Array(vec![rule]);
+    json!({"metadata": {"name": name}, "rules": rules})
 }
 
 fn pods() -> Value {

@@ -64,7 +64,7 @@ pub(crate) static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::co
 
 /// Waits until something holds.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
     while !holds().await {
         assert!(tokio::time::Instant::now() < end, "{what} did not come");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -20,7 +20,7 @@ pub(super) async fn client(args: &ClusterArgs) -> Result<Client, Failure> {
 }
 
 async fn config(args: &ClusterArgs) -> Result<Config, Failure> {
-    let wrong = |error: &dyn std::error::Error| {
+    let wrong = |error: &(dyn std::error::Error + 'static)| {
         Failure::input(format!(
             "No cluster is known: {}. Name a file with --kubeconfig, or set KUBECONFIG.",
             chain(error)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 /// How long the API server may take to serve a new kind.
-const ESTABLISHED: Duration = Duration::from_secs(60);
+const ESTABLISHED: Duration = Duration::from_mins(1);
 /// How often pods are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 

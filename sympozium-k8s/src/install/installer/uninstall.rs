@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// How long deleted objects may take to go.
-const GONE: Duration = Duration::from_secs(120);
+const GONE: Duration = Duration::from_mins(2);
 const LOOK: Duration = Duration::from_millis(200);
 
 impl Installer {
