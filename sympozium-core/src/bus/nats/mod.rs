@@ -1,7 +1,7 @@
 //! The event bus on NATS JetStream: [`NatsBus`], for an installation of many processes.
 //!
 //! Keeps the promises of the seam across restarts of the server and of every client. What is decided (streams, readers,
-//! what a message is, what an answer means) is decided in pure functions; [`link`] alone talks to the server.
+//! what a message is, what an answer means) is decided in pure functions; `link` alone talks to the server.
 //!
 //! A client may do only what its principal may ([`Principal`](super::Principal)). A pod reads through a reader that the
 //! operator has prepared ([`Readers::Prepared`]), so it needs no right to make one.
