@@ -47,6 +47,16 @@ const TOOLBOX: Program = Program {
     feature: "toolbox",
     path: "/toolbox",
 };
+const GATEWAY: Program = Program {
+    bin: "sympozium-gateway",
+    feature: "gateway",
+    path: "/sympozium-gateway",
+};
+const OPERATOR: Program = Program {
+    bin: "sympozium-operator",
+    feature: "operator",
+    path: "/sympozium-operator",
+};
 
 /// All images, in the order in which they are made.
 pub(super) const RECIPES: &[Recipe] = &[
@@ -64,6 +74,16 @@ pub(super) const RECIPES: &[Recipe] = &[
         name: "toolbox",
         about: "The executor of a run's commands, for images that bring it along.",
         content: Content::Programs(&[TOOLBOX]),
+    },
+    Recipe {
+        name: "gateway",
+        about: "The gateway of an installation.",
+        content: Content::Programs(&[GATEWAY]),
+    },
+    Recipe {
+        name: "operator",
+        about: "The operator of an installation.",
+        content: Content::Programs(&[OPERATOR]),
     },
     Recipe {
         name: "skill-k8s-ops",
@@ -147,7 +167,13 @@ mod tests {
         let bins: Vec<&str> = programs(RECIPES).iter().map(|program| program.bin).collect();
         assert_eq!(
             bins,
-            ["sympozium-ipc-bridge", "sympozium-runner", "sympozium-toolbox"]
+            [
+                "sympozium-gateway",
+                "sympozium-ipc-bridge",
+                "sympozium-operator",
+                "sympozium-runner",
+                "sympozium-toolbox"
+            ]
         );
     }
 
