@@ -245,16 +245,8 @@ pub(super) fn restart_with_certificates(manifests: &mut [Manifest], made: &[Mani
             .find(|one| one.resource.kind == "StatefulSet" && one.name() == part);
         let metadata = set.and_then(|set| set.object.data.pointer_mut("/spec/template/metadata"));
         if let (Some(certificate), Some(metadata)) = (certificate, metadata) {
-            let digest = hex(&Sha256::digest(certificate.as_bytes()));
+            let digest = hex::encode(Sha256::digest(certificate.as_bytes()));
             metadata["annotations"] = serde_json::json!({ CERTIFICATE: digest });
         }
     }
-}
-
-/// The first 16 bytes: enough to tell certificates apart.
-fn hex(digest: &[u8]) -> String {
-    digest
-        .iter()
-        .take(16)
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

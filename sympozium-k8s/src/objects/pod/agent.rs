@@ -7,10 +7,8 @@ use super::volumes::with_documents;
 use super::{limits, mounts, security};
 use crate::objects::BuildError;
 use k8s_openapi::api::core::v1::Container;
-use serde::Serialize;
-use std::path::PathBuf;
-use sympozium_core::run::pod_contract::{self as at, GatewayAccess};
-use sympozium_core::run::{FolderMount, ForeignAgent, RunnerConfig};
+use sympozium_core::run::pod_contract as at;
+use sympozium_core::run::{FolderMount, ForeignAgent, GatewayEndpoint, RunnerConfig};
 
 pub(super) fn container(shape: &Shape<'_>) -> Result<Container, BuildError> {
     let installation = shape.surroundings.installation;
@@ -67,30 +65,7 @@ fn foreign(shape: &Shape<'_>, agent: &ForeignAgent) -> Result<Vec<String>, Build
     Ok(arguments)
 }
 
-/// The configuration of our agent, in the wire form of [`RunnerConfig`].
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Runner {
-    gateway: Gateway,
-    ipc: PathBuf,
-    workspace: FolderMount,
-    folders: Vec<FolderMount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skills: Option<FolderMount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory_file: Option<PathBuf>,
-    state_dir: PathBuf,
-    approval_wait_seconds: u64,
-}
-
-/// A gateway that knows the run by a token.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum Gateway {
-    Tls(GatewayAccess),
-}
-
-fn runner(shape: &Shape<'_>) -> Runner {
+fn runner(shape: &Shape<'_>) -> RunnerConfig {
     let folder = |path: &str, read_only| FolderMount {
         mount: path.into(),
         dir: path.into(),
@@ -102,8 +77,8 @@ fn runner(shape: &Shape<'_>) -> Runner {
     } else {
         wait
     };
-    Runner {
-        gateway: Gateway::Tls(shape.gateway_access(at::GATEWAY_TOKEN)),
+    RunnerConfig {
+        gateway: GatewayEndpoint::Tls(shape.gateway_access(at::GATEWAY_TOKEN)),
         ipc: at::IPC.into(),
         workspace: folder(at::WORKSPACE, false),
         folders: vec![folder(at::TMP, false)],
@@ -111,40 +86,5 @@ fn runner(shape: &Shape<'_>) -> Runner {
         memory_file: shape.plan.memory.map(|_| at::MEMORY_FILE.into()),
         state_dir: at::STATE.into(),
         approval_wait_seconds: wait.as_secs(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_configuration_is_one_that_a_runner_reads() {
-        let folder = |path: &str| FolderMount {
-            mount: path.into(),
-            dir: path.into(),
-            read_only: true,
-        };
-        let written = Runner {
-            gateway: Gateway::Tls(GatewayAccess {
-                url: "https://gateway:8443".parse().unwrap(),
-                token_file: at::GATEWAY_TOKEN.into(),
-                ca_file: at::CA_CERTIFICATE.into(),
-            }),
-            ipc: at::IPC.into(),
-            workspace: folder(at::WORKSPACE),
-            folders: vec![folder(at::TMP)],
-            skills: Some(folder(at::SKILLS)),
-            memory_file: Some(at::MEMORY_FILE.into()),
-            state_dir: at::STATE.into(),
-            approval_wait_seconds: 7,
-        };
-        let mut value = serde_json::to_value(&written).unwrap();
-        assert_eq!(value["gateway"]["tls"]["tokenFile"], at::GATEWAY_TOKEN);
-        // Everything but the gateway is read as a runner without a network does.
-        value["gateway"] = json!({"unix": "/g.sock"});
-        let read: RunnerConfig = serde_json::from_value(value.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&read).unwrap(), value);
     }
 }

@@ -1,11 +1,12 @@
 //! The markers in the agent container's log: [`LogMarkers`]. The last resort: the log is the agent's to write.
 
-use crate::operator::run::{AGENT_CONTAINER, Found, Origin, ResultSource, SourceError, Wanted};
+use crate::operator::run::{Found, Origin, ResultSource, SourceError, Wanted};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::LogParams;
 use kube::{Api, Client};
 use sympozium_core::ipc::result_from_log;
+use sympozium_core::run::pod_contract::AGENT_CONTAINER;
 
 /// How many lines of the end of a log are read.
 const LINES: i64 = 20;

@@ -22,5 +22,5 @@ pub use evidence::{
     Found, Origin, ResultSource, SourceError, TerminationMessages, Wanted, first_of, from_termination_message,
 };
 pub use history::{Ended, beyond};
-pub use seen::{AGENT_CONTAINER, BRIDGE_CONTAINER, ContainerSeen, PodSeen};
+pub use seen::{ContainerSeen, PodSeen};
 pub use view::{Gate, POD_NET, Presence, RUNNER_GRACE, RunTiming, RunView, was_made};

@@ -4,11 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
-
-/// The container in which the agent works.
-pub const AGENT_CONTAINER: &str = "agent";
-/// The sidecar that carries files to and from the event bus.
-pub const BRIDGE_CONTAINER: &str = "ipc-bridge";
+use sympozium_core::run::pod_contract::{AGENT_CONTAINER, BRIDGE_CONTAINER};
 
 /// Where a container stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
