@@ -6,6 +6,7 @@
 //! | What does the gateway of an installation do? | `gateway` (feature `gateway`) |
 //! | What runs in the places of a run: the agent, the executors of commands? | `entry` (features `runner`, `toolbox`, `sandbox`, `bridge`) |
 //! | What keeps the runs of a cluster going? | `operator` (feature `operator`) |
+//! | What have the services of an installation in common? | `service` |
 //!
 //! Only here are flags and environment read, logging set up, and exit codes chosen.
 
@@ -22,6 +23,8 @@ pub mod entry;
 pub mod gateway;
 #[cfg(feature = "operator")]
 pub mod operator;
+#[cfg(any(feature = "gateway", feature = "operator"))]
+mod service;
 
 /// The allocator of musl's C library gives memory back to the kernel and asks for it again with nearly every tool call,
 /// which is a third of such a turn. Programs for musl take this one; others keep their system's.

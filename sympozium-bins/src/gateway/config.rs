@@ -1,17 +1,13 @@
-//! Flags and environment, as values that mean something. Pure but for [`Config::of_process`].
+//! Flags and environment, as values that mean something. Pure.
 //!
 //! `docs/reference/gateway.md` names each; a test holds that.
 
 use clap::Parser;
 use ipnet::IpNet;
 use secrecy::SecretString;
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// Names that are ours: one that nobody knows is a misspelling.
-const OWN_PREFIX: &str = "SYMPOZIUM_";
 
 /// What the gateway is told.
 #[derive(Debug, Parser)]
@@ -109,18 +105,6 @@ pub struct Config {
     pub log: String,
 }
 
-/// What is wrong with it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A flag or a variable is malformed or missing, or help was asked for.
-    #[error("{0}")]
-    Told(clap::Error),
-    /// A variable of ours that nobody knows.
-    #[error("the environment variable {0} is not known")]
-    Unknown(String),
-}
-
 /// The bus whose questions are answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusConfig {
@@ -141,40 +125,6 @@ impl Config {
             ca_file: self.bus_ca.clone(),
         })
     }
-
-    /// That of this process.
-    pub fn of_process() -> Result<Self, ConfigError> {
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        Self::check_names(names)?;
-        Self::parse_from_arguments(std::env::args_os())
-    }
-
-    /// From arguments, the program's name first; variables of the process count where there is no flag.
-    pub fn parse_from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
-        Self::try_parse_from(arguments).map_err(ConfigError::Told)
-    }
-
-    fn check_names(names: impl IntoIterator<Item = String>) -> Result<(), ConfigError> {
-        let known = Self::variables();
-        let unknown = names
-            .into_iter()
-            .find(|name| name.starts_with(OWN_PREFIX) && !known.contains(name) && !is_service_link(name));
-        unknown.map_or(Ok(()), |name| Err(ConfigError::Unknown(name)))
-    }
-
-    /// Every variable that is read.
-    fn variables() -> Vec<String> {
-        let command = <Self as clap::CommandFactory>::command();
-        let variables = command.get_arguments().filter_map(|argument| argument.get_env());
-        variables
-            .filter_map(|name| name.to_str().map(str::to_owned))
-            .collect()
-    }
-}
-
-/// What Kubernetes puts into the environment for each Service of a namespace, ours among them.
-fn is_service_link(name: &str) -> bool {
-    name.contains("_SERVICE_") || name.ends_with("_PORT") || name.contains("_PORT_")
 }
 
 fn database(text: &str) -> Result<SecretString, String> {
@@ -200,13 +150,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::variables;
+    use std::ffi::OsString;
 
     fn parse(arguments: &[&str]) -> Result<Config, String> {
         let all = ["sympozium-gateway", "--database-url", "postgres://u:canary@h/d"]
             .iter()
             .chain(arguments)
             .map(OsString::from);
-        Config::parse_from_arguments(all).map_err(|error| error.to_string())
+        Config::try_parse_from(all).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -222,7 +174,7 @@ mod tests {
             assert!(error.contains(arguments[0]), "{error}");
         }
         let wrong = ["g", "--database-url", "mysql://u:canary@h/d"].map(OsString::from);
-        let error = Config::parse_from_arguments(wrong).unwrap_err().to_string();
+        let error = Config::try_parse_from(wrong).unwrap_err().to_string();
         assert!(error.contains("--database-url"), "{error}");
     }
 
@@ -238,23 +190,6 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_refused_and_those_of_kubernetes_are_not() {
-        let check = |name: &str| Config::check_names([name.to_owned()]);
-        for fine in [
-            "SYMPOZIUM_LISTEN",
-            "SYMPOZIUM_GATEWAY_SERVICE_HOST",
-            "SYMPOZIUM_GATEWAY_PORT_8443_TCP",
-            "SYMPOZIUM_GATEWAY_PORT",
-            "PATH",
-        ] {
-            assert!(check(fine).is_ok(), "{fine}");
-        }
-        assert!(
-            matches!(check("SYMPOZIUM_LISTEN_ON"), Err(ConfigError::Unknown(name)) if name == "SYMPOZIUM_LISTEN_ON")
-        );
-    }
-
-    #[test]
     fn a_config_does_not_show_the_databases_password() {
         let config = parse(&["--allow-private-provider", "10.0.0.0/8,fd00::/8"]).unwrap();
         assert_eq!(config.private_providers.len(), 2);
@@ -264,7 +199,7 @@ mod tests {
     #[test]
     fn the_page_names_every_variable() {
         let page = include_str!("../../../docs/reference/gateway.md");
-        for name in Config::variables() {
+        for name in variables::<Config>() {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }
     }

@@ -1,16 +1,12 @@
-//! Flags and environment, as values that mean something. Pure but for [`Config::of_process`].
+//! Flags and environment, as values that mean something. Pure.
 //!
 //! `docs/reference/operator.md` names each; a test holds that.
 
 use clap::Parser;
 use secrecy::SecretString;
-use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use sympozium_core::ids::Namespace;
-
-/// Names that are ours: one that nobody knows is a misspelling.
-const OWN_PREFIX: &str = "SYMPOZIUM_";
 
 /// What the operator is told.
 #[derive(Debug, Parser)]
@@ -106,61 +102,11 @@ fn namespace(text: &str) -> Result<Namespace, String> {
     Namespace::new(text).map_err(|error| error.to_string())
 }
 
-/// What is wrong with it.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A flag or a variable is malformed or missing, or help was asked for.
-    #[error("{0}")]
-    Told(clap::Error),
-    /// A variable of ours that nobody knows.
-    #[error("the environment variable {0} is not known")]
-    Unknown(String),
-}
-
-impl Config {
-    /// That of this process.
-    pub fn of_process() -> Result<Self, ConfigError> {
-        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        Self::check_names(names)?;
-        Self::parse_from_arguments(std::env::args_os())
-    }
-
-    /// From arguments, the program's name first; variables of the process count where there is no flag.
-    pub fn parse_from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
-        Self::try_parse_from(arguments).map_err(ConfigError::Told)
-    }
-
-    fn check_names(names: impl IntoIterator<Item = String>) -> Result<(), ConfigError> {
-        let known = Self::variables();
-        let unknown = names
-            .into_iter()
-            .find(|name| name.starts_with(OWN_PREFIX) && !known.contains(name) && !is_service_link(name));
-        unknown.map_or(Ok(()), |name| Err(ConfigError::Unknown(name)))
-    }
-
-    /// Every variable that is read.
-    fn variables() -> Vec<String> {
-        let command = <Self as clap::CommandFactory>::command();
-        let variables = command.get_arguments().filter_map(|argument| argument.get_env());
-        variables
-            .filter_map(|name| name.to_str().map(str::to_owned))
-            .collect()
-    }
-}
-
-/// Kubernetes names the Services of a namespace in the environment of its pods: `SYMPOZIUM_GATEWAY_SERVICE_HOST`,
-/// `SYMPOZIUM_GATEWAY_PORT_8443_TCP`, and, like a variable of ours, `SYMPOZIUM_GATEWAY_PORT`.
-fn is_service_link(name: &str) -> bool {
-    name.contains("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.contains("_TCP")
-        || name.ends_with("_PORT")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::variables;
+    use std::ffi::OsString;
 
     const NEEDED: [&str; 18] = [
         "sympozium-operator",
@@ -185,7 +131,7 @@ mod tests {
 
     fn parse(more: &[&str]) -> Result<Config, String> {
         let arguments = NEEDED.iter().chain(more).map(OsString::from);
-        Config::parse_from_arguments(arguments).map_err(|error| error.to_string())
+        Config::try_parse_from(arguments).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -202,16 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_ours_that_nobody_knows_is_refused() {
-        let check = |name: &str| Config::check_names([name.to_owned()]).is_ok();
-        assert!(check("SYMPOZIUM_WORKERS") && check("HOME") && check("SYMPOZIUM_GATEWAY_SERVICE_HOST"));
-        assert!(!check("SYMPOZIUM_WORKER"));
-    }
-
-    #[test]
     fn every_variable_is_in_the_reference() {
         let page = include_str!("../../../docs/reference/operator.md");
-        for name in Config::variables() {
+        for name in variables::<Config>() {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }
     }
