@@ -55,6 +55,8 @@ pub(crate) struct Arguments {
     pub(crate) programs: Option<PathBuf>,
     /// How they were built, in words.
     pub(crate) built: Option<String>,
+    /// Only says whether all of this makes sense: before the programs under test are built, which takes long.
+    pub(crate) check: bool,
 }
 
 impl Arguments {
@@ -74,6 +76,7 @@ impl Arguments {
                 "--json" => all.json = Some(value()?.into()),
                 "--programs" => all.programs = Some(value()?.into()),
                 "--built" => all.built = Some(value()?),
+                "--check" => all.check = true,
                 name if name.starts_with('-') => {
                     bail!(
                         "{name} is unknown; there are --quick, --markdown, --json FILE and names of figures"

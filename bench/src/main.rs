@@ -49,6 +49,9 @@ fn begin() -> anyhow::Result<bool> {
     }
     let arguments = Arguments::parse(arguments)?;
     let chosen = arguments.chosen()?;
+    if arguments.check {
+        return Ok(true);
+    }
     let bench = Bench {
         programs: programs::Programs::find(arguments.programs.as_deref())?,
         effort: arguments.effort,

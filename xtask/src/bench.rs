@@ -25,15 +25,28 @@ pub(crate) fn command(args: &[String]) -> anyhow::Result<()> {
     if has("--write") && args.len() > 1 {
         bail!("`bench --write` measures everything, and takes nothing else");
     }
-    let build = small_programs()?;
+    let program = repo::target_dir().join("release/sympozium-bench");
     let mut stages = Stages::default();
-    stages.command("build the small programs", &mut build.command()?);
     stages.command(
         "build the bench",
         &mut repo::cargo(&["build", "--release", "-p", "sympozium-bench"]),
     );
     stages.finish()?;
-    let mut bench = Command::new(repo::target_dir().join("release/sympozium-bench"));
+    // It knows its figures; a wrong name is said now and not after the programs were built.
+    if !has("--write")
+        && !Command::new(&program)
+            .arg("--check")
+            .args(args)
+            .status()?
+            .success()
+    {
+        bail!("nothing was measured");
+    }
+    let build = small_programs()?;
+    let mut stages = Stages::default();
+    stages.command("build the small programs", &mut build.command()?);
+    stages.finish()?;
+    let mut bench = Command::new(program);
     match test::nats_server() {
         Ok(server) => {
             bench.env("SYMPOZIUM_TEST_NATS", server);
